@@ -1,0 +1,50 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** Which rooms of src/ a room may import from: arrows point one way. */
+const ROOMS = {
+  kernel: [],
+  formats: [],
+  plan: ['formats', 'engine'],
+  engine: ['formats', 'plan'],
+  convert: ['formats', 'plan'],
+  workers: ['engine', 'plan', 'formats', 'convert'],
+  models: ['engine', 'formats'],
+  chat: ['models', 'engine', 'kernel'],
+  phases: ['models', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+};
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'chat', 'phases', 'cli', 'testing', 'server'];
+
+export default tseslint.config(
+  { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    languageOptions: { globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly', setTimeout: 'readonly', clearTimeout: 'readonly', setImmediate: 'readonly', performance: 'readonly', AbortController: 'readonly', AbortSignal: 'readonly', TextDecoder: 'readonly', TextEncoder: 'readonly', structuredClone: 'readonly', setInterval: 'readonly', clearInterval: 'readonly', fetch: 'readonly' } },
+    rules: {
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+      'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
+    },
+  },
+  ...Object.entries(ROOMS).map(([room, allowed]) => ({
+    files: [`src/${room}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': ['error', {
+        patterns: [{
+          group: ALL.filter((other) => other !== room && !allowed.includes(other)).flatMap((other) => [`../${other}/*`, `../../${other}/*`]),
+          message: `src/${room} may import only: errors${allowed.map((other) => `, ${other}`).join('')}`,
+        }],
+      }],
+    },
+  })),
+  {
+    files: ['plugins/**/*.ts'],
+    rules: {
+      'no-restricted-imports': ['error', {
+        patterns: [{ group: ['**/src/**', '../../*', '../../../*'], message: 'a plugin imports tara-gguf, tara-gguf/plugin and its own files, never another room' }],
+      }],
+    },
+  },
+);

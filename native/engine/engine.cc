@@ -1,0 +1,5 @@
+#include "env/environment.h"
+
+namespace tara {
+void register_engine(Registry & registry) { (void) registry; }
+}

@@ -1,0 +1,4 @@
+/** npm's install script, reached where no prebuilt addon loads: builds one. */
+import { buildNative } from './build-native.mjs';
+
+buildNative();

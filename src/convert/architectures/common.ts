@@ -1,0 +1,98 @@
+/** What the decoder architectures share: keys every text model writes, and rotary scaling. */
+import type { MetadataEntry } from '../../plan/schema.js';
+import type { ModelConfig } from '../config.js';
+import { f32, flag, text, u32 } from '../entries.js';
+import { isRecord, type Json } from '../files.js';
+
+/** llama.cpp refuses (and older builds abort on) more layers. */
+const MAX_LAYERS = 512;
+
+export function layerCount(config: ModelConfig): number {
+  const layers = config.count('n_layers', 'num_hidden_layers', 'n_layer', 'num_layers');
+  if (layers > MAX_LAYERS) throw config.invalid(`num_hidden_layers is ${layers}; llama.cpp takes at most ${MAX_LAYERS}`);
+  return layers;
+}
+
+/** The rotary parameters of full attention. */
+export const ropeOf = (config: ModelConfig): Json => {
+  const full = config.rope['full_attention'];
+  return isRecord(full) ? full : config.rope;
+};
+
+export function ropeNumber(config: ModelConfig, key: string): number | undefined {
+  const value = ropeOf(config)[key];
+  if (value == null) return undefined;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw config.invalid(`${key} of the rope parameters must be a number`);
+  return value;
+}
+
+export const ropeType = (config: ModelConfig): string => String(ropeOf(config)['rope_type'] ?? 'default').toLowerCase();
+
+function ropeScaling(config: ModelConfig, arch: string): MetadataEntry[] {
+  const type = ropeType(config);
+  const factor = ropeNumber(config, 'factor');
+  if (type === 'longrope' || type === 'su') return [text(`${arch}.rope.scaling.type`, 'longrope')];
+  if (factor === undefined || (type !== 'linear' && type !== 'yarn')) return [];
+  const entries = [text(`${arch}.rope.scaling.type`, type), f32(`${arch}.rope.scaling.factor`, factor)];
+  if (type === 'linear') return entries;
+  const original = ropeNumber(config, 'original_max_position_embeddings');
+  if (original === undefined) throw config.invalid('yarn needs original_max_position_embeddings');
+  entries.push(u32(`${arch}.rope.scaling.original_context_length`, original));
+  const optional: [string, number | undefined][] = [
+    ['yarn_ext_factor', ropeNumber(config, 'extrapolation_factor')],
+    ['yarn_attn_factor', ropeNumber(config, 'attention_factor') ?? ropeNumber(config, 'attn_factor')],
+    ['yarn_beta_fast', ropeNumber(config, 'beta_fast')],
+    ['yarn_beta_slow', ropeNumber(config, 'beta_slow')],
+  ];
+  for (const [key, value] of optional) if (value !== undefined) entries.push(f32(`${arch}.rope.scaling.${key}`, value));
+  return entries;
+}
+
+/** The keys of any text model in the order in which llama.cpp's converter writes them, up to general.file_type. */
+export function textModelMetadata(config: ModelConfig, arch: string, fileType: number): MetadataEntry[] {
+  const entries: MetadataEntry[] = [u32(`${arch}.block_count`, layerCount(config))];
+  const whole = (key: string, ...from: string[]): void => {
+    if (config.number(...from) !== undefined) entries.push(u32(`${arch}.${key}`, config.count(...from)));
+  };
+  const real = (key: string, value: number | undefined): void => {
+    if (value !== undefined) entries.push(f32(`${arch}.${key}`, value));
+  };
+  whole('context_length', 'max_position_embeddings', 'n_ctx', 'n_positions', 'max_length', 'max_sequence_length', 'model_max_length');
+  whole('embedding_length', 'hidden_size', 'n_embd', 'dim');
+  whole('feed_forward_length', 'intermediate_size', 'n_inner', 'hidden_dim');
+  whole('attention.head_count', 'num_attention_heads', 'n_head', 'n_heads');
+  whole('attention.head_count_kv', 'num_key_value_heads', 'n_kv_heads');
+  if (config.boolean('is_causal') === false) entries.push(flag(`${arch}.attention.causal`, false));
+  entries.push(...ropeScaling(config, arch));
+  real('rope.freq_base', ropeNumber(config, 'rope_theta'));
+  const sliding = config.rope['sliding_attention'];
+  if (isRecord(sliding) && typeof sliding['rope_theta'] === 'number') real('rope.freq_base_swa', sliding['rope_theta']);
+  real('attention.layer_norm_rms_epsilon', config.number('rms_norm_eps', 'norm_eps'));
+  real('attention.layer_norm_epsilon', config.number('layer_norm_eps', 'layer_norm_epsilon', 'norm_epsilon'));
+  whole('attention.key_length', 'head_dim');
+  whole('attention.value_length', 'head_dim');
+  entries.push(u32('general.file_type', fileType));
+  return entries;
+}
+
+/**
+ * Divisors of the rotary frequencies for Llama 3.1's scaling: 1 for short wavelengths, `factor` for long
+ * ones, a blend between. Every operation is rounded to float32, in the order PyTorch evaluates it.
+ */
+export function llama3RopeFactors(config: ModelConfig, headDim: number): number[] {
+  const f = Math.fround;
+  const base = ropeNumber(config, 'rope_theta') ?? 10000;
+  const factor = ropeNumber(config, 'factor') ?? 8;
+  const low = ropeNumber(config, 'low_freq_factor') ?? 1;
+  const high = ropeNumber(config, 'high_freq_factor') ?? 4;
+  const original = ropeNumber(config, 'original_max_position_embeddings') ?? 8192;
+  if (low === high) throw config.invalid('low_freq_factor and high_freq_factor of the rope parameters are equal');
+  return Array.from({ length: Math.ceil(headDim / 2) }, (_, i) => {
+    const frequency = f(1 / f(Math.pow(base, f((2 * i) / headDim))));
+    const wavelength = f(f(1 / frequency) * f(2 * Math.PI));
+    if (wavelength < f(original / high)) return 1;
+    if (wavelength > f(original / low)) return f(factor);
+    const smooth = f(f(f(f(1 / wavelength) * f(original)) - f(low)) / f(high - low));
+    return f(1 / f(f(f(1 - smooth) / f(factor)) + smooth));
+  });
+}

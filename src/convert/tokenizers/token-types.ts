@@ -1,0 +1,2 @@
+/** GGUF's token types (tokenizer.ggml.token_type). */
+export const TOKEN = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const;

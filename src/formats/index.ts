@@ -1,0 +1,16 @@
+/**
+ * Formats: reads GGUF, safetensors, checkpoints and PEFT adapters, headers only, and refuses what
+ * is not sound before anything native sees it. Writes GGUF headers. May import src/errors.ts alone.
+ */
+export * from './checkpoint.js';
+export { fileError, type FileIdentity, fileIdentity, isFile } from './files.js';
+export { innerFile, isInnerName } from './folder.js';
+export * from './ggml-types.js';
+export * from './gguf.js';
+export { type GgufScalar, isGgufArray, stringBytes } from './gguf-array.js';
+export * from './gguf-header.js';
+export { ARCHITECTURES, checkModel } from './gguf-model.js';
+export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJsonObject } from './json.js';
+export { type Adapter, type AdapterModule, readAdapter } from './peft.js';
+export { type AdapterConfig, adapterConfig } from './peft-config.js';
+export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';

@@ -1,0 +1,263 @@
+/**
+ * The five capabilities: what the core asks of plugins. Interfaces and tokens only; the core has a
+ * plain fallback for each. At most one plugin provides a capability. Every method is asynchronous,
+ * so that an implementation can load its heavy half at the first call. Sizes are bytes, times
+ * seconds, paths absolute or relative to the working directory; methods fail with a TaraError.
+ */
+
+import { createCapability } from './tokens.js';
+
+/** Progress of a long call: `fraction` in 0..1, or null when the end is unknown. */
+export type OnProgress = (fraction: number | null, detail?: string) => void;
+
+// cleaner: makes a model, adapter or checkpoint folder safe and small before it is built
+
+export interface CleanOptions {
+  /** Where the cleaned copy goes; without it and without `inPlace` nothing is written. */
+  readonly outputPath?: string;
+  readonly inPlace?: boolean;
+  /** Bytes; a larger file is an issue. */
+  readonly maxFileBytes?: number;
+  /** The base checkpoint that an adapter is checked against. */
+  readonly baseDir?: string;
+  /** Warnings make the result invalid too. */
+  readonly strict?: boolean;
+  /** Where the report is written as JSON. */
+  readonly reportPath?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface CleanIssue {
+  /** Stable upper-case code of the finding. */
+  readonly code: string;
+  /** File, relative to the cleaned folder. */
+  readonly path: string;
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly message: string;
+}
+
+export interface CleanReport {
+  readonly kind: 'hf-model' | 'peft-adapter' | 'gguf' | 'unknown';
+  readonly valid: boolean;
+  /** Validation score of the folder, 0..1. */
+  readonly score: number;
+  /** Path of the cleaned model; the input itself when it was cleaned in place or only checked. */
+  readonly output: string;
+  /** Files left out or removed, relative. */
+  readonly removed: readonly string[];
+  readonly issues: readonly CleanIssue[];
+  readonly fixes: readonly { readonly code: string; readonly file: string }[];
+  readonly bytesSaved: number;
+  readonly seconds: number;
+}
+
+export interface Cleaner {
+  clean(path: string, options?: CleanOptions): Promise<CleanReport>;
+}
+
+export const cleaner = createCapability<Cleaner>('cleaner');
+
+// emotion: what a message feels like, whether it is a crisis, and how to answer
+
+/** Plutchik's eight, in the order of every table and weight file. */
+export const EMOTIONS = ['joy', 'trust', 'fear', 'surprise', 'sadness', 'disgust', 'anger', 'anticipation'] as const;
+export type EmotionName = (typeof EMOTIONS)[number];
+
+export type CrisisLevel = 'none' | 'concern' | 'acute';
+
+export interface Crisis {
+  readonly level: CrisisLevel;
+  /** Names of the rules that fired, never the text itself. */
+  readonly reasons: readonly string[];
+}
+
+export interface EmotionAnalysis {
+  readonly text: string;
+  /** The strongest emotion, `neutral` when none reaches its threshold. */
+  readonly dominant: EmotionName | 'neutral';
+  /** All emotions that reach their threshold, strongest first. */
+  readonly labels: readonly EmotionName[];
+  /** Probability 0..1 of each. */
+  readonly emotions: Readonly<Record<EmotionName, number>>;
+  /** 0..1. */
+  readonly intensity: number;
+  /** -1 (unpleasant) .. 1 (pleasant). */
+  readonly valence: number;
+  readonly crisis: Crisis;
+}
+
+export interface ReplyStyle {
+  /** Added to the system prompt before generation; empty when nothing is to be said. */
+  readonly instructions: string;
+  /** Sentences put around the reply, never inside it. */
+  readonly before?: string;
+  readonly after?: string;
+}
+
+export interface Emotion {
+  analyze(text: string, options?: { readonly userId?: string }): Promise<EmotionAnalysis>;
+  /** How to answer in a domain. */
+  style(domain: string, analysis: EmotionAnalysis): Promise<ReplyStyle>;
+}
+
+export const emotion = createCapability<Emotion>('emotion');
+
+// router: which domain answers
+
+export interface DomainCandidate {
+  readonly name: string;
+  readonly description?: string;
+  readonly keywords?: readonly string[];
+  readonly examples?: readonly string[];
+  /** Measured decode speed, tokens a second. */
+  readonly tokensPerSecond?: number;
+  /** Measured training quality, 0..1. */
+  readonly quality?: number;
+  /** False takes the domain out of the choice; true when omitted. */
+  readonly healthy?: boolean;
+}
+
+/** Parts of a domain's score, each 0..1; `total` is their weighted mean. */
+export interface DomainScore {
+  readonly total: number;
+  readonly content: number;
+  readonly emotion: number;
+  readonly speed: number;
+  readonly quality: number;
+}
+
+export interface RouteOptions {
+  /** The domains to choose from; the router's own table when omitted. */
+  readonly candidates?: readonly DomainCandidate[];
+  /** The analysis of the same text, when the caller has it. */
+  readonly emotion?: EmotionAnalysis;
+  readonly userId?: string;
+}
+
+export interface RouteDecision {
+  readonly text: string;
+  /** A domain's name, or `none` when no domain fits. */
+  readonly domain: string;
+  /** 0..1: how likely the decision is right. */
+  readonly confidence: number;
+  readonly scores: Readonly<Record<string, DomainScore>>;
+  /** The domain to try when the first one fails. */
+  readonly fallback: string | null;
+  readonly crisis: Crisis;
+}
+
+export interface Router {
+  route(text: string, options?: RouteOptions): Promise<RouteDecision>;
+}
+
+export const router = createCapability<Router>('router');
+
+// deployer: puts a built phase where it is served from, and takes it back
+
+export interface DeployFile {
+  readonly path: string;
+  /** `model`: the phase's GGUF; `adapter`: a LoRA of one domain; `config`: anything else. */
+  readonly role: 'model' | 'adapter' | 'config';
+  readonly domain?: string;
+}
+
+export interface DeployRequest {
+  readonly phase: number;
+  readonly files: readonly DeployFile[];
+  /** Folder that holds releases. */
+  readonly target: string;
+  /** Plain JSON, stored with the release. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: OnProgress;
+}
+
+export interface DeployedFile {
+  /** Relative to the release's folder. */
+  readonly path: string;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+export interface Release {
+  readonly id: string;
+  readonly phase: number;
+  /** Folder of the release. */
+  readonly path: string;
+  readonly files: readonly DeployedFile[];
+  /** ISO 8601, UTC. */
+  readonly createdAt: string;
+  readonly current: boolean;
+}
+
+export interface DeployedRelease {
+  readonly id: string;
+  readonly target: string;
+  /** Folder of the release. */
+  readonly path: string;
+  readonly files: readonly DeployedFile[];
+  /** The release that was current before. */
+  readonly previous: string | null;
+  readonly seconds: number;
+}
+
+export interface VerifyReport {
+  readonly ok: boolean;
+  readonly issues: readonly { readonly code: string; readonly path: string; readonly message: string }[];
+}
+
+export interface Deployer {
+  deploy(request: DeployRequest): Promise<DeployedRelease>;
+  /** Hashes every file of the current release again. */
+  verify(target: string, options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
+  /** Makes release `id`, or the one before the current, current; returns the releases' ids. */
+  rollback(target: string, id?: string): Promise<{ readonly current: string; readonly previous: string | null }>;
+  /** Newest first. */
+  releases(target: string): Promise<readonly Release[]>;
+}
+
+export const deployer = createCapability<Deployer>('deployer');
+
+// compressor: chooses the types of a phase's tensors
+
+export interface CompressorTensor {
+  readonly name: string;
+  /** Innermost dimension first, as GGUF counts. */
+  readonly ne: readonly number[];
+  /** ggml type name in lower case. */
+  readonly type: string;
+}
+
+export interface CompressionRequest {
+  readonly architecture: string;
+  /** In layer order. */
+  readonly tensors: readonly CompressorTensor[];
+  readonly compressionType: 'standard' | 'sparse' | 'hybrid' | 'distilled';
+  /** Preset name, `Q4_K_M`. */
+  readonly quantization: string;
+  /** Bytes of the whole file; none when null. */
+  readonly budget: number | null;
+  readonly signal?: AbortSignal;
+}
+
+export interface CompressionProposal {
+  /** The preset that the types start from. */
+  readonly preset: string;
+  /** ggml type by tensor name, for tensors that leave the preset. */
+  readonly types: Readonly<Record<string, string>>;
+  /** Bytes the file is expected to have; null when not computed. */
+  readonly bytes: number | null;
+  /** Why: one line each, printed by --dry-run and kept with the build. */
+  readonly evidence: readonly string[];
+}
+
+export interface Compressor {
+  propose(request: CompressionRequest): Promise<CompressionProposal>;
+}
+
+export const compressor = createCapability<Compressor>('compressor');
+
+/** The capabilities the core asks for, by name. */
+export const CAPABILITIES = { compressor, cleaner, router, emotion, deployer } as const;

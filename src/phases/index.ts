@@ -1,0 +1,14 @@
+/**
+ * Phases and domains: their life, the registry that remembers them, their settings, and the factory that builds them.
+ * May import models, engine, measure, train, convert, plan, formats, kernel, workers and errors; never cli or server.
+ */
+export { Registry, type RegistryOptions } from './registry.js';
+export { homeAt, homeOf, type Home } from './home.js';
+export { DOMAIN_MOVES, DOMAIN_STATUSES, PHASE_MOVES, PHASE_STATUSES, type DomainStatus, type PhaseStatus } from './lifecycle.js';
+export {
+  COMPRESSION_TYPES, DEFAULT_SETTINGS, compressionType, domainName, domainNames, domainStatus, fraction, metricsObject, phaseNumber, quantizationName,
+  type CompressionType, type PhaseSettings,
+} from './settings.js';
+export type { CleanupPlan } from './build-store.js';
+export type { DomainChange, NewDomain } from './domain-store.js';
+export type { Build, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';

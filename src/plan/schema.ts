@@ -1,0 +1,113 @@
+/** The plan format: what a model transformation reads, does and writes, as plain data. */
+import { z } from 'zod';
+import { GGML_TYPE_NAMES } from '../formats/ggml-types.js';
+
+export const PLAN_FORMAT = 1;
+
+const id = z.string().min(1).max(64);
+const count = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+const index = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const finite = z.number().refine(Number.isFinite, 'must be finite');
+
+/** Names of ggml tensor types in lower case, as ggml_type_name writes them (q4_K is `q4_k` here). */
+export const tensorType = z.enum(GGML_TYPE_NAMES);
+
+/** A tensor of a source file. */
+export const tensorRef = z.strictObject({ src: id, tensor: z.string().min(1) });
+
+/**
+ * Which rows to take, in order: an index list as [start, count] runs from `tables`, or the
+ * permutation that undoes Hugging Face's rotary layout for a given number of heads.
+ */
+const take = z.union([z.strictObject({ table: id }), z.strictObject({ ropeHeads: count })]);
+
+const loraTerm = z.strictObject({
+  /** The adapter's weight in the merge; `scale` is its own alpha/r (or alpha/sqrt(r)). */
+  weight: finite,
+  scale: finite,
+  /** a: [r, in], b: [out, r] in safetensors order. */
+  a: tensorRef,
+  b: tensorRef,
+  /** The delta is (B A)^T: PEFT's fan_in_fan_out. */
+  transposed: z.boolean().optional(),
+});
+
+export const step = z.discriminatedUnion('op', [
+  z.strictObject({ op: z.literal('read'), ...tensorRef.shape }),
+  z.strictObject({ op: z.literal('stack'), parts: z.array(tensorRef).min(1) }),
+  z.strictObject({ op: z.literal('values'), values: z.array(finite).min(1) }),
+  z.strictObject({ op: z.literal('transpose') }),
+  z.strictObject({ op: z.literal('rows'), take }),
+  z.strictObject({ op: z.literal('cols'), take: z.strictObject({ table: id }) }),
+  z.strictObject({ op: z.literal('affine'), scale: finite, offset: finite }),
+  z.strictObject({ op: z.literal('delta'), method: z.literal('sum'), terms: z.array(loraTerm).min(1) }),
+]);
+
+export const metadataEntry = z.strictObject({
+  key: z.string().min(1).max(65535),
+  type: z.enum(['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'bool', 'string', 'array', 'uint64', 'int64', 'float64']),
+  /** Scalars as themselves (64-bit integers as decimal strings); arrays as `{ of, items }` or `{ of, length, blob }`. */
+  value: z.union([
+    z.number(),
+    z.string(),
+    z.boolean(),
+    z.strictObject({ of: z.string(), items: z.array(z.union([z.number(), z.string(), z.boolean()])) }),
+    z.strictObject({ of: z.string(), length: index, blob: z.string() }),
+  ]),
+});
+
+export const source = z.strictObject({
+  path: z.string().min(1),
+  format: z.enum(['safetensors', 'gguf']),
+  size: index,
+  mtimeMs: z.number(),
+  /** SHA-256 of the file's header bytes. */
+  headerHash: z.string(),
+});
+
+export const output = z.strictObject({
+  /** Absolute path, or null: the output only measures. */
+  path: z.string().min(1).nullable(),
+  /** `plan` = as listed; `layer` = llama.cpp's order, in which presets count layers. */
+  order: z.enum(['plan', 'layer']),
+  /** Keys removed and appended again, as gguf_set_val does. */
+  set: z.array(metadataEntry).default([]),
+  remove: z.array(z.string()).default([]),
+  alignment: count.default(32),
+});
+
+export const tensor = z.strictObject({
+  name: z.string().min(1).max(63),
+  /** ggml order: ne[0] is the row length. */
+  ne: z.array(count).min(1).max(4),
+  steps: z.array(step).min(1),
+  to: z.array(z.strictObject({ out: id, type: tensorType, name: z.string().min(1).max(63).optional() })),
+});
+
+export const planSchema = z.strictObject({
+  format: z.literal(PLAN_FORMAT),
+  sources: z.record(id, source),
+  /** Index lists as flat [start, count, start, count, …] runs. */
+  tables: z.record(id, z.array(index)).default({}),
+  metadata: z.array(metadataEntry),
+  outputs: z.record(id, output),
+  tensors: z.array(tensor),
+});
+
+export type Plan = z.infer<typeof planSchema>;
+export type PlanTensor = z.infer<typeof tensor>;
+export type PlanStep = z.infer<typeof step>;
+export type PlanOutput = z.infer<typeof output>;
+export type PlanSource = z.infer<typeof source>;
+export type MetadataEntry = z.infer<typeof metadataEntry>;
+export type TensorRef = z.infer<typeof tensorRef>;
+export type TensorType = z.infer<typeof tensorType>;
+
+/** Long arrays and raw values that lie beside a plan, by the SHA-256 of their bytes. */
+export type Blobs = Map<string, Uint8Array>;
+
+/** A plan with the bytes it names. */
+export interface PlanWithBlobs {
+  readonly plan: Plan;
+  readonly blobs: Blobs;
+}

@@ -1,0 +1,13 @@
+/**
+ * What plugin authors import as 'tara-gguf/plugin': the contract, tokens, capabilities and errors.
+ * Loads nothing native and no library. May import kernel's contract files and errors only.
+ */
+
+export * from './kernel/plugin.js';
+export * from './kernel/hook-table.js';
+export * from './kernel/command.js';
+export * from './kernel/capabilities.js';
+export * from './kernel/services.js';
+export { createCapability, createToken, type Token, type Use } from './kernel/tokens.js';
+export { KERNEL_VERSION, PLUGIN_API_VERSION } from './kernel/version.js';
+export { TaraError, asTaraError, type ErrorCode, type ErrorFields } from './errors.js';
