@@ -1,7 +1,9 @@
 /** Small text files beside a checkpoint: absent is undefined, anything unreadable or malformed names the file. */
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
+import { withFile } from '../formats/files.js';
+import { innerFile } from '../formats/folder.js';
+import { oneLine } from '../formats/one-line.js';
 
 /** tokenizer.json of a 250k-token vocabulary has 33 MB. */
 const MAX_BYTES = 256 * 1024 * 1024;
@@ -10,18 +12,17 @@ export type Json = Readonly<Record<string, unknown>>;
 
 export const isRecord = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The bytes of `dir/name`, or undefined when there is no such file. Throws TARA_FILE_UNREADABLE. */
+/** The bytes of the regular file `dir/name`, or undefined when there is no such file. Throws TARA_FILE_UNREADABLE, also for a link that leads out. */
 export async function readBytes(dir: string, name: string): Promise<Buffer | undefined> {
   const path = join(dir, name);
   try {
-    const { size } = await stat(path);
-    if (size > MAX_BYTES) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: `it has ${size} bytes, more than any such file` });
-    return await readFile(path);
+    return await withFile(await innerFile(dir, name), async (handle, { size }) => {
+      if (size > MAX_BYTES) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: `it has ${size} bytes, more than any such file` });
+      return handle.readFile();
+    });
   } catch (thrown) {
-    if (thrown instanceof TaraError) throw thrown;
-    const { code, message } = thrown as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: message }, { cause: thrown });
+    if (thrown instanceof TaraError && thrown.code === 'TARA_FILE_NOT_FOUND') return undefined;
+    throw thrown;
   }
 }
 
@@ -36,8 +37,8 @@ export async function readObject(dir: string, name: string): Promise<Json | unde
   try {
     value = JSON.parse(content);
   } catch (thrown) {
-    throw new TaraError('TARA_CONFIG_INVALID', { path, reason: `not JSON (${(thrown as Error).message})` }, { cause: thrown });
+    throw new TaraError('TARA_CONFIG_INVALID', { path, reason: oneLine(`it is no JSON: ${(thrown as Error).message}`) }, { cause: thrown });
   }
-  if (!isRecord(value)) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: 'it must hold a JSON object' });
+  if (!isRecord(value)) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: 'it holds no JSON object' });
   return value;
 }

@@ -4,22 +4,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { TaraError } from '../errors.js';
+import { packageRoot } from '../package-root.js';
 import type { Binding } from './native.js';
 
 const require = createRequire(import.meta.url);
-
-/** The package's folder, from sources and from dist alike. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'binding.gyp'))) {
-    const parent = dirname(folder);
-    if (parent === folder) throw new TaraError('TARA_NATIVE_LOAD', { reason: 'the package folder was not found' });
-    folder = parent;
-  }
-  return folder;
-}
 
 /** This CPU as scripts/cpu.mjs names it when it stamps a build. */
 function cpuIdentity(): string {

@@ -5,6 +5,7 @@ import { TaraError } from '../errors.js';
 
 const CHUNK = 1 << 20;
 const FIRST_CHUNK = 1 << 16;
+const HASH_CHUNK = 1 << 18;
 
 /** Lets timers and I/O run before a long loop goes on. */
 export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -97,25 +98,38 @@ export class ByteReader {
     return this.#buffer.subarray(at, at + bytes);
   }
 
+  /** Steps over strings, each behind its 64-bit length, as long as they lie in the buffer as a whole. */
+  skipStrings(most: number): { count: number; longest: number } {
+    let longest = 0;
+    for (let count = 0; count < most; count++) {
+      const at = this.position;
+      if (at + 8 > this.#filled || this.#buffer.readUInt32LE(at + 4) !== 0) return { count, longest };
+      const length = this.#buffer.readUInt32LE(at);
+      if (at + 8 + length > this.#filled) return { count, longest };
+      this.position = at + 8 + length;
+      if (length > longest) longest = length;
+    }
+    return { count: most, longest };
+  }
+
   #take(bytes: number): number {
     const at = this.position;
     this.position += bytes;
     return at;
   }
 
-  /** The bytes before the position, copied out of the growing buffer when much of it is slack. */
+  /** The bytes before the position. */
   bytesRead(): Buffer {
-    const used = this.#buffer.subarray(0, this.position);
-    return used.length * 2 < this.#buffer.length ? Buffer.from(used) : used;
+    return this.#buffer.subarray(0, this.position);
   }
 }
 
 /** SHA-256 in hexadecimal, a chunk at a time. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   const hash = createHash('sha256');
-  for (let at = 0; at < bytes.length; at += CHUNK) {
+  for (let at = 0; at < bytes.length; at += HASH_CHUNK) {
     if (at > 0) await breathe();
-    hash.update(bytes.subarray(at, at + CHUNK));
+    hash.update(bytes.subarray(at, at + HASH_CHUNK));
   }
   return hash.digest('hex');
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { TaraError } from '../errors.js';
 import { checkFolder, innerFile, isInnerName, present } from './folder.js';
 import { isJsonObject, type JsonObject, readJsonObject } from './json.js';
+import { oneLine } from './one-line.js';
 import { readSafetensors, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
 
 const SINGLE = 'model.safetensors';
@@ -20,7 +21,7 @@ export interface Checkpoint {
 /** Tensor name -> shard file name, every name checked to stay in the folder. */
 async function readIndex(dir: string): Promise<Map<string, string>> {
   const path = await innerFile(dir, INDEX);
-  const fail = (reason: string) => new TaraError('TARA_CONFIG_INVALID', { path, reason });
+  const fail = (reason: string) => new TaraError('TARA_CONFIG_INVALID', { path, reason: oneLine(reason) });
   const { weight_map: map } = await readJsonObject(path, INDEX_BYTES);
   if (!isJsonObject(map) || Object.keys(map).length === 0) throw fail('it has no weight_map');
   const shards = new Map<string, string>();
@@ -61,7 +62,7 @@ export async function readCheckpoint(dir: string, options: { signal?: AbortSigna
     for (const tensor of file.tensors) {
       const other = tensors.get(tensor.name);
       if (other !== undefined) {
-        throw new TaraError('TARA_SAFETENSORS_INVALID', { path: file.path, reason: `tensor ${tensor.name} is also in ${names[other.shard] ?? ''}` });
+        throw new TaraError('TARA_SAFETENSORS_INVALID', { path: file.path, reason: oneLine(`tensor ${tensor.name} is also in ${names[other.shard] ?? ''}`) });
       }
       tensors.set(tensor.name, { shard: shards.length, tensor });
     }
@@ -69,7 +70,7 @@ export async function readCheckpoint(dir: string, options: { signal?: AbortSigna
   }
   for (const [tensor, name] of index ?? []) {
     const found = tensors.get(tensor);
-    if (found === undefined || names[found.shard] !== name) throw new TaraError('TARA_TENSOR_MISSING', { path: join(dir, name), tensor });
+    if (found === undefined || names[found.shard] !== name) throw new TaraError('TARA_TENSOR_MISSING', { path: join(dir, name), tensor: oneLine(tensor) });
   }
   return { dir, config, shards, tensors };
 }

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { TaraError } from '../errors.js';
 import { fileError, isFile } from './files.js';
+import { oneLine } from './one-line.js';
 
 /** Whether a relative path from an untrusted file stays below its folder, by name alone. */
 export const isInnerName = (name: string): boolean =>
@@ -23,7 +24,7 @@ async function resolved(path: string): Promise<string> {
  */
 export async function innerFile(dir: string, name: string): Promise<string> {
   const path = join(dir, name);
-  if (!isInnerName(name)) throw new TaraError('TARA_FILE_UNREADABLE', { path: name, reason: 'the name leads out of its folder' });
+  if (!isInnerName(name)) throw new TaraError('TARA_FILE_UNREADABLE', { path: oneLine(path), reason: 'the name leads out of its folder' });
   const [root, target] = [await resolved(dir), await resolved(path)];
   const way = relative(root, target);
   if (way === '' || way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) {

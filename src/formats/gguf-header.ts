@@ -5,6 +5,7 @@ import { TaraError } from '../errors.js';
 import type { GgufEntry } from './gguf.js';
 import { ARRAY_TYPE_ID, type GgufScalarType, ggufTypeBytes, ggufTypeId, isGgufArray, isGgufScalarType, stringBytes } from './gguf-array.js';
 import { type GgmlTypeName, ggmlType } from './ggml-types.js';
+import { oneLine } from './one-line.js';
 
 /** A plan's metadata entry: 64-bit integers as decimal strings, long arrays as a blob of encoded items. */
 export interface HeaderEntry {
@@ -87,7 +88,7 @@ class Bytes {
   }
 }
 
-const refuse = (key: string, reason: string): TaraError => new TaraError('TARA_PLAN_INVALID', { reason: `metadata ${key}: ${reason}` });
+const refuse = (key: string, reason: string): TaraError => new TaraError('TARA_PLAN_INVALID', { reason: oneLine(`metadata ${key}: ${reason}`) });
 
 /** An integer given as a number or decimal string, inside the range of its type. */
 function integer(key: string, type: GgufScalarType, value: unknown, [low, high]: readonly [bigint, bigint]): bigint {

@@ -2,9 +2,11 @@
 import { TaraError } from '../errors.js';
 import { ByteReader, breathe, sha256, utf8 } from './byte-reader.js';
 import { withFile } from './files.js';
+import { oneLine } from './one-line.js';
 import {
-  ARRAY_TYPE_ID, type GgufArray, type GgufScalarType, ggufArray, ggufTypeBytes, ggufTypeName, readScalar, stringBytes,
+  ARRAY_TYPE_ID, type GgufArray, type GgufScalarType, ggufArray, ggufTypeBytes, ggufTypeName, readScalar,
 } from './gguf-array.js';
+import { firstRepeat } from './gguf-repeat.js';
 import { type GgmlTypeName, ggmlType, ggmlTypeName } from './ggml-types.js';
 
 export type { GgufArray, GgufScalarType } from './gguf-array.js';
@@ -88,14 +90,17 @@ async function readString(reader: ByteReader, what: string): Promise<string> {
 /** Steps over the strings of an array and gives the length of the longest. */
 async function skipStrings(reader: ByteReader, count: number, what: string): Promise<number> {
   let longest = 0;
-  for (let index = 0; index < count; index++) {
-    if (!reader.has(8)) await reader.fill(8, what);
-    const length = bounded(reader, reader.length64(), 1, what);
-    if (!reader.has(length)) await reader.fill(length, what);
-    reader.position += length;
-    if (length > longest) longest = length;
+  for (let done = 0; ;) {
+    const skipped = reader.skipStrings(count - done);
+    done += skipped.count;
+    longest = Math.max(longest, skipped.longest);
+    if (done === count) return longest;
+    await reader.fill(8, what);
+    const length = reader.length64();
+    bounded(reader, length, 1, what);
+    reader.position -= 8;
+    await reader.fill(8 + length, what);
   }
-  return longest;
 }
 
 async function readArray(reader: ByteReader, key: string): Promise<ArraySpan> {
@@ -218,23 +223,9 @@ function checkSpans(reader: ByteReader, tensors: readonly TensorInfo[], dataOffs
   }
 }
 
-/** The first token that stood before. llama.cpp aborts on one; it reads an empty token as [EMPTY_index]. */
-async function firstRepeat(payload: Uint8Array): Promise<number | undefined> {
-  const seen = new Set<string>();
-  let index = 0;
-  for (const token of stringBytes(payload)) {
-    if (index % BREATH === BREATH - 1) await breathe();
-    // latin1 maps bytes to characters one to one.
-    seen.add(token.length === 0 ? `[EMPTY_${index}]` : token.toString('latin1'));
-    if (seen.size === index) return index;
-    index++;
-  }
-  return undefined;
-}
-
 async function arrayOf(span: ArraySpan, header: Buffer): Promise<GgufEntry> {
   const bytes = header.subarray(span.start, span.end);
-  const repeat = span.key === TOKENS_KEY && span.of === 'string' ? await firstRepeat(bytes) : undefined;
+  const repeat = span.key === TOKENS_KEY && span.of === 'string' ? await firstRepeat(bytes, span.length) : undefined;
   const facts = { ...(span.of === 'string' && { longest: span.longest }), ...(repeat !== undefined && { repeat }) };
   return { key: span.key, type: 'array', value: ggufArray(span.of, span.length, bytes, facts) };
 }
@@ -245,7 +236,7 @@ async function arrayOf(span: ArraySpan, header: Buffer): Promise<GgufEntry> {
  */
 export async function readGguf(path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<GgufFile> {
   return withFile(path, async (handle, identity) => {
-    const fail = (reason: string) => new TaraError('TARA_GGUF_INVALID', { path, reason });
+    const fail = (reason: string) => new TaraError('TARA_GGUF_INVALID', { path, reason: oneLine(reason) });
     const reader = new ByteReader(handle, { size: identity.size, limit: HEADER_LIMIT, fail, signal: options.signal });
 
     await reader.fill(4, 'the magic');

@@ -14,3 +14,4 @@ export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJ
 export { type Adapter, type AdapterModule, readAdapter } from './peft.js';
 export { type AdapterConfig, adapterConfig } from './peft-config.js';
 export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
+export { inspect, type InspectedEntry, type InspectedTensor, type Inspection } from './inspect.js';

@@ -2,6 +2,7 @@
 import { TaraError } from '../errors.js';
 import { ByteReader, breathe, utf8 } from './byte-reader.js';
 import { withFile } from './files.js';
+import { oneLine } from './one-line.js';
 
 /** config.json, adapter_config.json and the like. */
 export const CONFIG_BYTES = 4 << 20;
@@ -74,8 +75,7 @@ export async function parseJson(text: string, options: { depth: number; fail: (r
   try {
     return JSON.parse(text);
   } catch (thrown) {
-    // V8 quotes the text around the fault: keep the message on one line.
-    const reason = thrown instanceof Error ? thrown.message.replace(/\s+/g, ' ').slice(0, 200) : String(thrown);
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
     throw options.fail(`it is no JSON: ${reason}`);
   }
 }
@@ -89,7 +89,7 @@ export const isJsonObject = (value: unknown): value is JsonObject => typeof valu
  * file is larger than `maxBytes`, no UTF-8, no JSON, too deep, or has a key twice.
  */
 export async function readJson(path: string, maxBytes: number = CONFIG_BYTES, depth = 64): Promise<unknown> {
-  const fail = (reason: string) => new TaraError('TARA_CONFIG_INVALID', { path, reason });
+  const fail = (reason: string) => new TaraError('TARA_CONFIG_INVALID', { path, reason: oneLine(reason) });
   const text = await withFile(path, async (handle, { size }) => {
     if (size > maxBytes) throw fail(`it has ${size} bytes, ${maxBytes} are allowed`);
     const reader = new ByteReader(handle, { size, limit: maxBytes, fail });

@@ -1,6 +1,7 @@
 /** adapter_config.json in the PEFT form or the old trainer's, checked and brought into one shape. */
 import { TaraError } from '../errors.js';
 import { isJsonObject, type JsonObject } from './json.js';
+import { oneLine } from './one-line.js';
 
 export interface AdapterConfig {
   /** Rank of modules without a pattern; null in the old trainer's form, where the tensors decide. */
@@ -38,14 +39,14 @@ const FOREIGN_FIELDS: readonly (readonly [field: string, reason: string])[] = [
 /** These start from a changed base, so the factors do not fit the plain one. */
 const CHANGED_BASE = /^(pissa|olora|corda|loftq|lora_ga)/;
 
-const unsupported = (path: string, field: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_UNSUPPORTED', { path, field, reason });
+const unsupported = (path: string, field: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_UNSUPPORTED', { path, field: oneLine(field), reason });
 
 /** Reads typed fields of a JSON object; null counts as absent, as in PEFT. */
 class Fields {
   constructor(readonly path: string, readonly raw: JsonObject) {}
 
   fail(field: string, expected: string): TaraError {
-    return new TaraError('TARA_CONFIG_INVALID', { path: this.path, reason: `${field} must be ${expected}` });
+    return new TaraError('TARA_CONFIG_INVALID', { path: this.path, reason: oneLine(`${field} must be ${expected}`) });
   }
 
   get(field: string): unknown {

@@ -4,8 +4,9 @@ import { TaraError } from '../errors.js';
 import { breathe } from './byte-reader.js';
 import { checkFolder, innerFile, present } from './folder.js';
 import { readJsonObject } from './json.js';
+import { oneLine } from './one-line.js';
 import { type AdapterConfig, adapterConfig } from './peft-config.js';
-import { type PatternLookup, patternLookup } from './peft-pattern.js';
+import { type PatternLookup, PatternTooComplex, patternLookup } from './peft-pattern.js';
 import { readSafetensors, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
 
 export type { AdapterConfig } from './peft-config.js';
@@ -36,8 +37,8 @@ const FACTOR = /^(.+)\.lora_([AB])(?:\.[^.]+)?\.weight$/;
 const FLOATS: readonly string[] = ['F32', 'F16', 'BF16', 'F64'];
 const BREATH = 64;
 
-const unsupported = (path: string, field: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_UNSUPPORTED', { path, field, reason });
-const invalid = (path: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_INVALID', { path, reason });
+const unsupported = (path: string, field: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_UNSUPPORTED', { path, field: oneLine(field), reason: oneLine(reason) });
+const invalid = (path: string, reason: string): TaraError => new TaraError('TARA_ADAPTER_INVALID', { path, reason: oneLine(reason) });
 
 /** Why a tensor that is no LoRA factor stops the merge. */
 function foreignTensor(path: string, name: string): TaraError {
@@ -79,10 +80,18 @@ function checkPair(path: string, module: string, { a, b }: Pair): { a: Safetenso
   return { a, b, rank };
 }
 
+/** A pattern look-up whose failure names the field. */
 function lookup(path: string, field: string, patterns: Readonly<Record<string, number>>): PatternLookup {
-  const found = patternLookup(patterns);
-  if (typeof found === 'function') return found;
-  throw unsupported(path, field, `the pattern ${found.unsupported.slice(0, 80)} is too complex`);
+  const guarded = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (thrown) {
+      if (thrown instanceof PatternTooComplex) throw unsupported(path, field, 'it has a pattern that is too complex');
+      throw thrown;
+    }
+  };
+  const find = guarded(() => patternLookup(patterns));
+  return (module) => guarded(() => find(module));
 }
 
 async function modulesOf(config: AdapterConfig, configPath: string, weights: SafetensorsFile): Promise<Map<string, AdapterModule>> {

@@ -3,6 +3,7 @@ import { TaraError } from '../errors.js';
 import { ByteReader, breathe, sha256, utf8 } from './byte-reader.js';
 import { withFile } from './files.js';
 import { isJsonObject, parseJson } from './json.js';
+import { oneLine } from './one-line.js';
 
 /** Bytes of an element. */
 const DTYPES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const;
@@ -87,7 +88,7 @@ function checkSpans(tensors: readonly SafetensorsTensor[], dataBytes: number, fa
  */
 export async function readSafetensors(path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<SafetensorsFile> {
   return withFile(path, async (handle, identity) => {
-    const fail: Fail = (reason) => new TaraError('TARA_SAFETENSORS_INVALID', { path, reason });
+    const fail: Fail = (reason) => new TaraError('TARA_SAFETENSORS_INVALID', { path, reason: oneLine(reason) });
     const reader = new ByteReader(handle, { size: identity.size, limit: HEADER_LIMIT, fail, signal: options.signal });
     await reader.fill(8, 'the header length');
     const length = reader.length64();

@@ -2,6 +2,7 @@
  * Every hook the core calls: its kind, what handlers get and what they answer. A plugin adds hooks
  * of its own by `hookPoints` in its definition, and their types by declaration merging:
  *
+ *   import type { ParallelHook } from 'tara-gguf/plugin';
  *   declare module 'tara-gguf/plugin' { interface Hooks { 'cleanup:check': ParallelHook<Input, Answer> } }
  *
  * Types, and the one constant `CORE_HOOKS`.

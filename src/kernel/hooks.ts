@@ -52,6 +52,7 @@ export class HookRegistry {
   /** The typed face, which plugins and the core call. */
   caller(): HookCaller {
     return {
+      has: (name: string) => (this.entries.get(name) ?? []).length > 0,
       first: (name: string, value: unknown, options?: CallOptions) => this.first(name, value, options),
       waterfall: (name: string, value: unknown, options?: CallOptions) => this.waterfall(name, value, options),
       parallel: (name: string, value: unknown, options?: CallOptions) => this.parallel(name, value, options),
@@ -78,13 +79,13 @@ export class HookRegistry {
 
   private async parallel(name: string, value: unknown, options?: CallOptions): Promise<readonly HookAnswer<unknown>[]> {
     const answers = await Promise.all(
-      this.of(name, 'parallel').map(async ({ plugin, ...rest }): Promise<HookAnswer<unknown> | undefined> => {
+      this.of(name, 'parallel').map(async (entry): Promise<HookAnswer<unknown> | undefined> => {
         try {
-          const answer = await this.run({ plugin, ...rest }, value, options?.signal);
-          return answer === undefined ? undefined : { plugin, value: answer };
+          const answer = await this.run(entry, value, options?.signal);
+          return answer === undefined ? undefined : { plugin: entry.plugin, value: answer };
         } catch (thrown) {
           if (!(thrown instanceof TaraError) || thrown.code === 'TARA_ABORTED') throw thrown;
-          return { plugin, error: thrown };
+          return { plugin: entry.plugin, error: thrown };
         }
       }),
     );
@@ -104,18 +105,19 @@ export class HookRegistry {
 
   private async run(entry: HookEntry, value: unknown, signal: AbortSignal | undefined): Promise<unknown> {
     const { plugin, hook, timeoutMs } = entry;
+    const late = new TaraError('TARA_HOOK_TIMEOUT', { plugin, hook, ms: timeoutMs });
     try {
       return await withLimit((limited) => entry.call(value, entry.context(limited)), {
         ms: timeoutMs,
-        late: () => new TaraError('TARA_HOOK_TIMEOUT', { plugin, hook, ms: timeoutMs }),
+        late,
         signal,
       });
     } catch (thrown) {
       // The caller's own wish is no failure of the plugin.
       if (signal?.aborted === true) throw new TaraError('TARA_ABORTED', {}, { cause: thrown });
       const error =
-        thrown instanceof TaraError && thrown.code === 'TARA_HOOK_TIMEOUT'
-          ? thrown
+        thrown === late
+          ? late
           : new TaraError('TARA_HOOK_FAILED', { plugin, hook, reason: reasonOf(thrown), advice: adviceOf(thrown, plugin) }, { cause: thrown });
       this.onError(entry, error);
       throw error;

@@ -9,7 +9,7 @@ export interface Limit {
   /** Milliseconds; Infinity for none. */
   readonly ms: number;
   /** The error once the time is up. */
-  late(): TaraError;
+  readonly late: TaraError;
   /** The caller's own signal. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -30,7 +30,7 @@ export async function withLimit<T>(work: (signal: AbortSignal) => T | PromiseLik
       reject(error);
       controller.abort(error);
     };
-    if (limit.ms <= LONGEST_TIMER) timer = setTimeout(() => end(limit.late()), limit.ms);
+    if (limit.ms <= LONGEST_TIMER) timer = setTimeout(() => end(limit.late), limit.ms);
     onAbort = () => end(new TaraError('TARA_ABORTED', {}, { cause: signal?.reason }));
     signal?.addEventListener('abort', onAbort, { once: true });
   });

@@ -1,6 +1,6 @@
 /** Services of the kernel itself that plugins and commands look up by token. */
 
-import type { HooksOfKind, HookResult, HookValue } from './hook-table.js';
+import type { HookName, HooksOfKind, HookResult, HookValue } from './hook-table.js';
 import { createToken } from './tokens.js';
 import type { TaraError } from '../errors.js';
 
@@ -14,6 +14,8 @@ export interface CallOptions {
 
 /** Calls hooks. Handlers of plugins that are not running are left out. */
 export interface HookCaller {
+  /** Whether a running plugin handles the hook. */
+  has(name: HookName): boolean;
   /** The first answer that is not undefined. A handler's error ends the call with TARA_HOOK_FAILED or TARA_HOOK_TIMEOUT. */
   first<Name extends HooksOfKind<'first'>>(name: Name, value: HookValue<Name>, options?: CallOptions): Promise<HookResult<Name> | undefined>;
   /** The value after all handlers. A handler's error ends the call with TARA_HOOK_FAILED or TARA_HOOK_TIMEOUT. */

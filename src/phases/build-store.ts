@@ -5,6 +5,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
+import { DomainStore } from './domain-store.js';
 import { buildFolder, fromStored, removeBelowBuilds, toStored } from './home.js';
 import { afterFailedBuild, type PhaseStatus } from './lifecycle.js';
 import { getPhase, movePhase } from './phase-store.js';
@@ -14,7 +15,7 @@ import { fromJson, record, toJson, type Store } from './store.js';
 import type { Build, BuildResult, BuildStatus } from './types.js';
 
 interface BuildRow {
-  id: number; phase: number; status: BuildStatus; pid: number; token: string; phase_before: PhaseStatus; quantization: string; compression_type: string;
+  id: number; phase: number; status: BuildStatus; pid: number; token: string; phase_before: PhaseStatus; quantization: string; compression_type: CompressionType;
   files: string; cleaned: number; reason: string | null; output: string | null; bytes: number | null; ratio: number | null; seconds: number | null;
   peak_rss_bytes: number | null; quality: string | null; report: string | null; started_at: string; finished_at: string | null;
 }
@@ -45,7 +46,7 @@ export class BuildStore {
       const phase = getPhase(store, number);
       const running = this.#running(number);
       if (running) throw new TaraError('TARA_PHASE_BUSY', { phase: number, pid: running.pid });
-      this.#needCompleteDomain(number);
+      new DomainStore(store).complete(number);
       store.db.run(
         "INSERT INTO builds (phase, status, pid, token, phase_before, quantization, compression_type, files, started_at) VALUES (?, 'running', ?, ?, ?, ?, ?, '[]', ?)",
         number, process.pid, startToken(process.pid) ?? '', phase.status,
@@ -145,10 +146,10 @@ export class BuildStore {
         this.#fail(row, `process ${row.pid} ended before the build did`);
         return row.id;
       }));
-      this.#sweep();
+      this.#sweepQuietly();
       return marked;
     }
-    this.#sweep();
+    this.#sweepQuietly();
     return [];
   }
 
@@ -206,19 +207,21 @@ export class BuildStore {
     });
   }
 
+  /** A file that cannot be removed now is tried again at the next opening; it must not keep commands from running. */
+  #sweepQuietly(): void {
+    try {
+      this.#sweep();
+    } catch (thrown) {
+      if (!(thrown instanceof TaraError && thrown.code === 'TARA_WRITE_FAILED')) throw thrown;
+    }
+  }
+
   #fail(row: BuildRow, reason: string): void {
     const store = this.#store;
     const why = reason.replace(/\s+/g, ' ').slice(0, MAX_REASON);
     store.db.run("UPDATE builds SET status = 'failed', reason = ?, finished_at = ? WHERE id = ?", why, store.now(), row.id);
     record(store, { kind: 'build.failed', phase: row.phase, build: row.id, from: 'running', to: 'failed', detail: { reason: why } });
     movePhase(store, row.phase, afterFailedBuild(row.phase_before), `build ${row.id} failed: ${why}`, { build: row.id });
-  }
-
-  #needCompleteDomain(phase: number): void {
-    const domains = this.#store.db.all<{ name: string; status: string }>('SELECT name, status FROM domains WHERE phase = ? ORDER BY name', phase);
-    if (domains.some((domain) => domain.status === 'complete')) return;
-    const known = domains.map((domain) => `${domain.name} (${domain.status})`).join(', ') || 'none';
-    throw new TaraError('TARA_PHASE_NO_DOMAIN', { phase, domains: known });
   }
 
   #row(id: number): BuildRow | undefined {

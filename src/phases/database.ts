@@ -35,7 +35,7 @@ export class Db {
 
   /** All rows; the type states what the tables hold. */
   all<Row>(sql: string, ...values: SqlValue[]): Row[] {
-    return this.#guard(() => this.#db.prepare(sql).all(...this.#checked(values)) as Row[]);
+    return this.#guard(() => this.#db.prepare(sql).all(this.#checked(values)) as Row[]);
   }
 
   one<Row>(sql: string, ...values: SqlValue[]): Row | undefined {
@@ -44,7 +44,7 @@ export class Db {
 
   /** Runs one statement; returns the number of changed rows. */
   run(sql: string, ...values: SqlValue[]): number {
-    return this.#guard(() => this.#db.prepare(sql).run(...this.#checked(values)).changes);
+    return this.#guard(() => this.#db.prepare(sql).run(this.#checked(values)).changes);
   }
 
   /** Several statements without values. */
@@ -93,6 +93,7 @@ export class Db {
     this.#db?.close();
   }
 
+  /** As one array: libsql takes a lone null for an object of named values. */
   #checked(values: readonly SqlValue[]): SqlValue[] {
     for (const value of values) {
       if (value === null || (typeof value === 'number' && Number.isFinite(value))) continue;

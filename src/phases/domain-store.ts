@@ -36,6 +36,14 @@ export class DomainStore {
     return this.#store.db.all<DomainRow>('SELECT * FROM domains WHERE phase = ? ORDER BY name', phase).map((row) => this.#toDomain(row));
   }
 
+  /** The complete ones; TARA_PHASE_NO_DOMAIN, telling where the others are, when there is none. */
+  complete(phase: number): Domain[] {
+    const all = this.list(phase);
+    const complete = all.filter((domain) => domain.status === 'complete');
+    if (complete.length > 0) return complete;
+    throw new TaraError('TARA_PHASE_NO_DOMAIN', { phase, domains: all.map((domain) => `${domain.name} (${domain.status})`).join(', ') || 'none' });
+  }
+
   find(phase: number, name: string): Domain | undefined {
     const row = this.#store.db.one<DomainRow>('SELECT * FROM domains WHERE phase = ? AND name = ?', phase, name);
     return row && this.#toDomain(row);

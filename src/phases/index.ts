@@ -9,6 +9,7 @@ export {
   COMPRESSION_TYPES, DEFAULT_SETTINGS, compressionType, domainName, domainNames, domainStatus, fraction, metricsObject, phaseNumber, quantizationName,
   type CompressionType, type PhaseSettings,
 } from './settings.js';
+export { registryAccess, type RegistryAccess } from './service.js';
 export type { CleanupPlan } from './build-store.js';
 export type { DomainChange, NewDomain } from './domain-store.js';
 export type { Build, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';

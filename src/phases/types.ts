@@ -1,6 +1,6 @@
 /** What the registry stores, as the rest of the product sees it. Times are ISO 8601 in UTC, sizes are bytes. */
 import type { DomainStatus, PhaseStatus } from './lifecycle.js';
-import type { PhaseSettings } from './settings.js';
+import type { CompressionType, PhaseSettings } from './settings.js';
 
 export interface Phase {
   readonly number: number;
@@ -39,7 +39,7 @@ export interface Build {
   readonly status: BuildStatus;
   readonly pid: number;
   readonly quantization: string;
-  readonly compressionType: string;
+  readonly compressionType: CompressionType;
   /** The folder below builds/ that belongs to this build alone (absolute). */
   readonly folder: string;
   readonly startedAt: string;

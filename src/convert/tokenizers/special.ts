@@ -8,6 +8,7 @@ import { TaraError } from '../../errors.js';
 import type { Blobs, MetadataEntry } from '../../plan/schema.js';
 import { flag, stringArray, text, u32 } from '../entries.js';
 import { isRecord, readObject, readText, type Json } from '../files.js';
+import type { TokenizerFiles } from './source.js';
 
 /** Kinds of special tokens and the key that holds their id; cls has none. */
 const ID_KEYS: Readonly<Record<string, string | undefined>> = {
@@ -38,11 +39,7 @@ export interface SpecialOptions {
   readonly blobs: Blobs;
   /** Ids at or above it are left out. */
   readonly vocabSize?: number;
-  /** tokenizer.json when the caller has parsed it already. */
-  readonly tokenizer?: Json;
   readonly merges?: readonly string[];
-  /** Ids that are known for this family, used where no file states them. */
-  readonly fallbackIds?: Readonly<Record<string, number>>;
 }
 
 /** What the files say, while they are read. */
@@ -145,11 +142,11 @@ function readPostProcessor(tokenizer: Json, config: Record<string, unknown> | un
 async function templateBeside(dir: string): Promise<unknown> {
   const jinja = await readText(dir, 'chat_template.jinja');
   if (jinja === undefined) return (await readObject(dir, 'chat_template.json'))?.['chat_template'];
-  const folder = join(dir, 'additional_chat_templates');
-  const names = await readdir(folder).catch(() => []);
+  const folder = 'additional_chat_templates';
+  const names = await readdir(join(dir, folder)).catch(() => []);
   const more = names.filter((name) => name.endsWith('.jinja')).sort();
   if (more.length === 0) return jinja;
-  const read = async (name: string) => ({ name: basename(name, '.jinja'), template: (await readText(folder, name)) ?? '' });
+  const read = async (name: string) => ({ name: basename(name, '.jinja'), template: (await readText(dir, `${folder}/${name}`)) ?? '' });
   return [{ name: 'default', template: jinja }, ...(await Promise.all(more.map(read)))];
 }
 
@@ -167,18 +164,16 @@ function templateEntries(template: unknown, blobs: Blobs): MetadataEntry[] {
   ];
 }
 
-/** The special-token keys of the checkpoint in `dir`, in the reference's order. Throws TARA_TOKENIZER_INVALID. */
-export async function specialEntries(dir: string, options: SpecialOptions): Promise<MetadataEntry[]> {
-  const { blobs, vocabSize = Number.POSITIVE_INFINITY, merges = [], fallbackIds = {} } = options;
+/** The special-token keys of a checkpoint, in the reference's order. Throws TARA_TOKENIZER_INVALID. */
+export async function specialEntries({ dir, tokenizer, tokenizerConfig }: TokenizerFiles, options: SpecialOptions): Promise<MetadataEntry[]> {
+  const { blobs, vocabSize = Number.POSITIVE_INFINITY, merges = [] } = options;
   const found: Found = { ids: new Map(), add: new Map(), kinds: [...KINDS], lowercase: undefined, stripAccents: undefined };
   const setId = (kind: string, id: unknown): void => {
     if (typeof id !== 'number' || !Number.isInteger(id)) return;
     if (id < 0) throw new TaraError('TARA_TOKENIZER_INVALID', { path: dir, reason: `${kind}_token_id is ${id}` });
     if (id < vocabSize && !found.ids.has(kind)) found.ids.set(kind, id);
   };
-  const tokenizer = options.tokenizer ?? (await readObject(dir, 'tokenizer.json'));
-  const configFile = await readObject(dir, 'tokenizer_config.json');
-  const config = configFile && { ...configFile };
+  const config = tokenizerConfig && { ...tokenizerConfig };
   if (tokenizer) {
     readNormalizer(tokenizer['normalizer'], found);
     readPostProcessor(tokenizer, config, found);
@@ -197,7 +192,6 @@ export async function specialEntries(dir: string, options: SpecialOptions): Prom
   const model = await readObject(dir, 'config.json');
   const inner = isRecord(model?.['text_config']) ? model['text_config'] : {};
   for (const kind of found.kinds) setId(kind, model?.[`${kind}_token_id`] ?? inner[`${kind}_token_id`]);
-  for (const [kind, id] of Object.entries(fallbackIds)) setId(kind, id);
 
   const known = <T>(map: Map<string, T>, keys: Readonly<Record<string, string | undefined>>, make: (key: string, value: T) => MetadataEntry) =>
     [...map].flatMap(([kind, value]) => (keys[kind] === undefined ? [] : [make(keys[kind], value)]));

@@ -6,6 +6,7 @@ import { f32Array, i32Array, stringArray, text } from '../entries.js';
 import { isRecord, readBytes, readObject, type Json } from '../files.js';
 import { protoFields, protoFloat } from './protobuf.js';
 import { looksSpecial, specialEntries } from './special.js';
+import type { TokenizerFiles } from './source.js';
 import { TOKEN } from './token-types.js';
 
 /** ModelProto.SentencePiece.Type; user-defined pieces count as normal ones, as the reference reads them. */
@@ -94,8 +95,9 @@ function addTokens(dir: string, vocabulary: Vocabulary, added: Json | undefined,
   }
 }
 
-/** The tokenizer keys of a SentencePiece checkpoint of `vocabSize` tokens, or undefined where `dir` has no tokenizer.model. */
-export async function sentencePieceEntries(dir: string, vocabSize: number, blobs: Blobs): Promise<MetadataEntry[] | undefined> {
+/** The tokenizer keys of a SentencePiece checkpoint of `vocabSize` tokens, or undefined where it has no tokenizer.model. */
+export async function sentencePieceEntries(files: TokenizerFiles, vocabSize: number, blobs: Blobs): Promise<MetadataEntry[] | undefined> {
+  const { dir, tokenizerConfig } = files;
   const bytes = await readBytes(dir, 'tokenizer.model');
   if (!bytes) return undefined;
   const model = parseSentencePiece(join(dir, 'tokenizer.model'), bytes);
@@ -106,13 +108,13 @@ export async function sentencePieceEntries(dir: string, vocabSize: number, blobs
     scores: padded(model.scores, () => -10000),
     types: padded(model.types, () => TOKEN.unused),
   };
-  addTokens(dir, vocabulary, await readObject(dir, 'added_tokens.json'), await readObject(dir, 'tokenizer_config.json'));
+  addTokens(dir, vocabulary, await readObject(dir, 'added_tokens.json'), tokenizerConfig);
   return [
     text('tokenizer.ggml.model', 'llama'),
     text('tokenizer.ggml.pre', 'default'),
     stringArray(blobs, 'tokenizer.ggml.tokens', vocabulary.tokens),
     f32Array(blobs, 'tokenizer.ggml.scores', vocabulary.scores),
     i32Array(blobs, 'tokenizer.ggml.token_type', vocabulary.types),
-    ...(await specialEntries(dir, { blobs, vocabSize })),
+    ...(await specialEntries(files, { blobs, vocabSize })),
   ];
 }

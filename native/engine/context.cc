@@ -1,0 +1,72 @@
+#include "engine/context.h"
+
+#include "env/log.h"
+
+namespace tara {
+
+void Batch::clear() {
+  tokens_.clear();
+  positions_.clear();
+  counts_.clear();
+  sequences_.clear();
+  outputs_.clear();
+}
+
+void Batch::add(llama_token token, llama_pos position, llama_seq_id sequence, bool output) {
+  tokens_.push_back(token);
+  positions_.push_back(position);
+  counts_.push_back(1);
+  sequences_.push_back(sequence);
+  outputs_.push_back(output ? 1 : 0);
+}
+
+llama_batch Batch::view(int32_t from, int32_t count) {
+  pointers_.resize(sequences_.size());
+  for (size_t i = 0; i < sequences_.size(); ++i) pointers_[i] = &sequences_[i];
+  return {count, tokens_.data() + from, nullptr, positions_.data() + from, counts_.data() + from, pointers_.data() + from, outputs_.data() + from};
+}
+
+Context::Context(std::shared_ptr<Weights> weights, const ContextOptions & options, Threads & threads, std::function<bool()> abort)
+    : weights_(std::move(weights)), threads_(threads), abort_(std::move(abort)) {
+  LogCapture log;
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = options.tokens;
+  params.n_seq_max = options.sequences;
+  params.n_batch = options.batch;
+  params.n_ubatch = options.batch;
+  params.n_outputs_max = options.outputs;
+  params.n_threads = threads.count();
+  params.n_threads_batch = threads.count();
+  params.embeddings = options.embeddings;
+  params.pooling_type = options.pooling;
+  params.no_perf = true;
+  // One buffer for all sequences: prompt chunks and decoding slots then share one graph run.
+  params.kv_unified = true;
+  params.abort_callback = [](void * data) { return static_cast<Context *>(data)->abort_(); };
+  params.abort_callback_data = this;
+  context_ = llama_init_from_model(weights_->model, params);
+  if (context_ == nullptr) {
+    throw Error("TARA_OUT_OF_MEMORY", {{"reason", log.reason("a context of " + std::to_string(options.tokens) + " tokens could not be made")}});
+  }
+  threads_.attach(context_);
+}
+
+Context::~Context() { llama_free(context_); }
+
+Context::Outcome Context::decode(const llama_batch & batch) {
+  threads_.renew(context_);
+  LogCapture log;
+  const int32_t status = llama_decode(context_, batch);
+  switch (status) {
+    case 0: return Outcome::done;
+    case 1: return Outcome::no_room;
+    case 2: return Outcome::aborted;
+    default: throw Error("TARA_DECODE_FAILED", {{"reason", log.reason("llama_decode returned " + std::to_string(status))}});
+  }
+}
+
+void Context::forget(llama_seq_id sequence) {
+  if (auto * kept = memory(); kept != nullptr) llama_memory_seq_rm(kept, sequence, -1, -1);
+}
+
+}  // namespace tara

@@ -1,0 +1,276 @@
+#include "engine/runner.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace tara {
+
+namespace {
+
+constexpr size_t DEFAULT_CONTEXT = 4096;
+// Tokenizing more than this takes long enough to count as CPU work.
+constexpr size_t LONG_TEXT = 64 * 1024;
+
+Failure disposed() { return {"TARA_DISPOSED", {{"what", "the model"}}}; }
+
+size_t context_for(const Weights & weights, size_t wanted) {
+  const int32_t trained = llama_model_n_ctx_train(weights.model);
+  const size_t limit = trained > 0 ? static_cast<size_t>(trained) : DEFAULT_CONTEXT;
+  if (wanted == 0) return std::min(limit, DEFAULT_CONTEXT);
+  if (wanted > limit) {
+    throw Error("TARA_OPTION_INVALID", {{"option", "contextSize"}, {"reason", "the model was trained for " + std::to_string(limit) + " tokens"}});
+  }
+  return wanted;
+}
+
+Json token_json(const Weights & weights, llama_token token) {
+  if (token < 0 || token >= llama_vocab_n_tokens(weights.vocab)) return nullptr;
+  return {{"id", token}, {"text", piece(weights, token, true)}};
+}
+
+Json facts(const Weights & weights) {
+  char description[128] = "";
+  llama_model_desc(weights.model, description, sizeof(description));
+  const auto * model = weights.model;
+  return {{"architecture", weights.meta("general.architecture")},
+          {"description", description},
+          {"parameters", llama_model_n_params(model)},
+          {"bytes", llama_model_size(model)},
+          {"layers", llama_model_n_layer(model)},
+          {"embeddingLength", llama_model_n_embd_out(model)},
+          {"trainedContext", llama_model_n_ctx_train(model)},
+          {"vocabularySize", llama_vocab_n_tokens(weights.vocab)},
+          {"bos", token_json(weights, llama_vocab_bos(weights.vocab))},
+          {"eos", token_json(weights, llama_vocab_eos(weights.vocab))},
+          {"eot", token_json(weights, llama_vocab_eot(weights.vocab))},
+          {"addsBos", llama_vocab_get_add_bos(weights.vocab)},
+          {"addsEos", llama_vocab_get_add_eos(weights.vocab)}};
+}
+
+}  // namespace
+
+void Runner::open(JobPtr job, RunnerOptions options) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closing_ || thread_.joinable()) throw Error("TARA_DISPOSED", {{"what", "the model"}});
+  ended_ = false;
+  thread_ = std::thread([this, job, options] { main(job, options); });
+}
+
+void Runner::main(JobPtr job, RunnerOptions options) noexcept {
+  try {
+    const Json info = start(job, options);
+    job->check();
+    job->done(info);
+  } catch (...) {
+    const Failure failure = current_failure();
+    closing_ = true;
+    end(failure);
+    job->fail(failure);
+    return;
+  }
+  Failure failure = disposed();
+  try {
+    work();
+  } catch (...) {
+    failure = current_failure();
+  }
+  end(failure);
+}
+
+Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
+  auto weights = Weights::load(options.weights, job);
+  context_tokens_ = context_for(*weights, options.context);
+  threads_ = std::make_unique<Threads>(options.threads > 0 ? options.threads : CpuBudget::get().cores());
+  if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_);
+  Json info = facts(*weights);
+  info["contextSize"] = context_tokens_;
+  info["slots"] = options.slots;
+  info["threads"] = threads_->count();
+  info["generates"] = scheduler_ != nullptr;
+  info["embeds"] = !embedding_refusal(*weights).has_value();
+  weights_ = std::move(weights);
+  return info;
+}
+
+bool Runner::idle() const { return (!scheduler_ || scheduler_->idle()) && (!embedder_ || embedder_->idle()); }
+
+// False when the runner closes.
+bool Runner::wait_for_work() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  const auto ready = [&] { return closing_ || !waiting_.empty() || !waiting_embeds_.empty(); };
+  if (idle() && !ready()) {
+    lock.unlock();
+    threads_->release();
+    lock.lock();
+    changed_.wait(lock, ready);
+  }
+  return !closing_;
+}
+
+void Runner::admit() {
+  std::vector<SequencePtr> admitted;
+  std::deque<EmbedRequest> embeds;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    const auto cancelled = [](const SequencePtr & sequence) {
+      if (sequence->job->cancelled()) sequence->job->fail({"TARA_ABORTED"});
+      return sequence->job->cancelled();
+    };
+    waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), cancelled), waiting_.end());
+    embeds.swap(waiting_embeds_);
+  }
+  while (scheduler_ && scheduler_->has_free_slot()) {
+    SequencePtr next;
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (waiting_.empty()) break;
+      next = std::move(waiting_.front());
+      waiting_.pop_front();
+    }
+    scheduler_->admit(std::move(next));
+  }
+  for (auto & request : embeds) {
+    try {
+      if (!embedder_) embedder_ = std::make_unique<Embedder>(weights_, context_tokens_, *threads_, closing_);
+      embedder_->add(std::move(request));
+    } catch (...) {
+      request.job->fail(current_failure());
+    }
+  }
+}
+
+void Runner::work() {
+  while (wait_for_work()) {
+    admit();
+    if (embedder_ && !embedder_->idle()) embedder_->step();
+    if (scheduler_) scheduler_->round();
+  }
+}
+
+void Runner::end(const Failure & failure) noexcept {
+  closing_ = true;
+  if (scheduler_) scheduler_->fail_all(failure);
+  if (embedder_) embedder_->fail_all(failure);
+  desk_.close();
+  std::vector<JobPtr> closers;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ended_ = true;
+    const auto fail = [&](Job & job) { job.fail(job.cancelled() ? Failure{"TARA_ABORTED"} : failure); };
+    for (auto & sequence : waiting_) fail(*sequence->job);
+    for (auto & request : waiting_embeds_) fail(*request.job);
+    waiting_.clear();
+    waiting_embeds_.clear();
+    closers.swap(closers_);
+  }
+  embedder_.reset();
+  scheduler_.reset();
+  threads_.reset();
+  weights_.reset();
+  for (auto & job : closers) job->done(Json::object());
+}
+
+void Runner::close_soon(JobPtr job) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+    if (!ended_) {
+      closers_.push_back(std::move(job));
+      return;
+    }
+  }
+  job->done(Json::object());
+}
+
+void Runner::close() noexcept {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    closing_ = true;
+    changed_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+  desk_.close();
+}
+
+const Weights & Runner::weights() const {
+  if (!weights_) throw Error("TARA_DISPOSED", {{"what", "the model"}});
+  return *weights_;
+}
+
+Tokens Runner::tokens_of(Prompt & prompt) {
+  if (prompt.tokenized) {
+    check_tokens(weights(), prompt.tokens);
+    return std::move(prompt.tokens);
+  }
+  SingleShare share;
+  if (prompt.text.size() > LONG_TEXT) share.renew();
+  return tara::tokenize(weights(), prompt.text, prompt.add_special, prompt.parse_special);
+}
+
+// At least one token: an empty prompt begins with the start token where there is one.
+Tokens Runner::checked_tokens_of(Prompt & prompt) {
+  Tokens tokens = tokens_of(prompt);
+  if (!tokens.empty()) return tokens;
+  const llama_token bos = llama_vocab_bos(weights().vocab);
+  if (bos < 0 || bos >= llama_vocab_n_tokens(weights().vocab)) throw Error("TARA_PROMPT_EMPTY");
+  return {bos};
+}
+
+void Runner::push(SequencePtr sequence) {
+  if (!scheduler_) {
+    throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", "it is an encoder: it gives embeddings, no text"}});
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  waiting_.push_back(std::move(sequence));
+  changed_.notify_all();
+}
+
+void Runner::generate(JobPtr job, Prompt prompt, GenerationOptions options) {
+  desk_.add(job, [this, job, prompt = std::move(prompt), options = std::move(options)]() mutable {
+    push(make_generation(job, checked_tokens_of(prompt), std::move(options)));
+  });
+}
+
+void Runner::score(JobPtr job, Prompt prompt, size_t skip) {
+  desk_.add(job, [this, job, prompt = std::move(prompt), skip]() mutable {
+    Tokens tokens = checked_tokens_of(prompt);
+    if (tokens.size() < 2) throw Error("TARA_PROMPT_EMPTY");
+    if (skip >= tokens.size()) {
+      throw Error("TARA_OPTION_INVALID", {{"option", "promptTokens"}, {"reason", "the text has only " + std::to_string(tokens.size()) + " tokens"}});
+    }
+    push(make_score(job, std::move(tokens), skip));
+  });
+}
+
+void Runner::embed(JobPtr job, std::vector<Prompt> prompts, bool normalize) {
+  desk_.add(job, [this, job, prompts = std::move(prompts), normalize]() mutable {
+    if (const auto reason = embedding_refusal(weights())) throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", *reason}});
+    EmbedRequest request{job, {}, normalize};
+    for (auto & prompt : prompts) {
+      job->check();
+      request.texts.push_back(checked_tokens_of(prompt));
+    }
+    std::lock_guard<std::mutex> lock(mutex_);
+    waiting_embeds_.push_back(std::move(request));
+    changed_.notify_all();
+  });
+}
+
+void Runner::tokenize(JobPtr job, Prompt prompt) {
+  desk_.add(job, [this, job, prompt = std::move(prompt)]() mutable {
+    const Tokens tokens = tokens_of(prompt);
+    Blob blob(tokens.size() * sizeof(llama_token));
+    if (!blob.empty()) std::memcpy(blob.data(), tokens.data(), blob.size());
+    job->done({{"tokens", tokens.size()}}, std::move(blob));
+  });
+}
+
+void Runner::detokenize(JobPtr job, Tokens tokens, bool special) {
+  desk_.add(job, [this, job, tokens = std::move(tokens), special] {
+    const std::string text = tara::detokenize(weights(), tokens, special);
+    job->done({{"bytes", text.size()}}, Blob(text.begin(), text.end()));
+  });
+}
+
+}  // namespace tara

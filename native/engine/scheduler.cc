@@ -1,0 +1,171 @@
+#include "engine/scheduler.h"
+
+#include <algorithm>
+
+namespace tara {
+
+namespace {
+
+// Prompt tokens in a round: alone, and beside slots that generate (whose next token waits for the round).
+constexpr size_t PROMPT_ALONE = 256;
+constexpr size_t PROMPT_BESIDE = 64;
+// Rows of logits for scoring in a round; a row is the vocabulary's size.
+constexpr size_t SCORE_ROWS = 64;
+
+ContextOptions options_for(size_t context, size_t slots) {
+  ContextOptions options;
+  options.tokens = static_cast<uint32_t>(context * slots);
+  options.sequences = static_cast<uint32_t>(slots);
+  options.batch = static_cast<uint32_t>(PROMPT_ALONE + slots);
+  options.outputs = static_cast<uint32_t>(SCORE_ROWS + slots);
+  return options;
+}
+
+}  // namespace
+
+Scheduler::Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing)
+    : context_tokens_(context), closing_(closing), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }) {
+  for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id), nullptr});
+}
+
+bool Scheduler::idle() const {
+  return std::all_of(slots_.begin(), slots_.end(), [](const Slot & slot) { return !slot.sequence; });
+}
+
+bool Scheduler::has_free_slot() const {
+  return std::any_of(slots_.begin(), slots_.end(), [](const Slot & slot) { return !slot.sequence; });
+}
+
+bool Scheduler::all_cancelled() const {
+  return closing_ || std::all_of(fed_.begin(), fed_.end(), [](const Slot * slot) { return slot->sequence->job->cancelled(); });
+}
+
+void Scheduler::admit(SequencePtr sequence) {
+  const size_t tokens = sequence->tokens.size();
+  if (tokens > context_tokens_) {
+    sequence->job->fail({"TARA_CONTEXT_FULL", {{"tokens", tokens}, {"limit", context_tokens_}}});
+    return;
+  }
+  const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot & candidate) { return !candidate.sequence; });
+  try {
+    sequence->begin(context_.weights(), context_tokens_);
+  } catch (...) {
+    sequence->job->fail(current_failure());
+    return;
+  }
+  slot->sequence = std::move(sequence);
+}
+
+void Scheduler::free(Slot & slot) {
+  context_.forget(slot.id);
+  slot.sequence.reset();
+}
+
+void Scheduler::fail(Slot & slot, const Failure & failure) {
+  slot.sequence->job->fail(failure);
+  free(slot);
+}
+
+void Scheduler::fail_all(const Failure & failure) {
+  for (auto & slot : slots_) {
+    if (slot.sequence) fail(slot, slot.sequence->job->cancelled() ? Failure{"TARA_ABORTED"} : failure);
+  }
+}
+
+void Scheduler::sweep_cancelled() {
+  for (auto & slot : slots_) {
+    if (slot.sequence && slot.sequence->job->cancelled()) fail(slot, {"TARA_ABORTED"});
+  }
+}
+
+// How many of the next `count` tokens fit: the batch and its rows of logits are limited.
+size_t Scheduler::feedable(const Slot & slot, size_t count) const {
+  const auto & sequence = *slot.sequence;
+  count = std::min({count, sequence.pending(), static_cast<size_t>(context_.batch_limit()) - static_cast<size_t>(batch_.size())});
+  size_t rows = outputs_.size();
+  for (size_t i = 0; i < count; ++i) {
+    if (!sequence.needs(sequence.fed + i)) continue;
+    if (rows == SCORE_ROWS + slots_.size()) return i;
+    ++rows;
+  }
+  return count;
+}
+
+void Scheduler::feed(Slot & slot, size_t count) {
+  auto & sequence = *slot.sequence;
+  count = feedable(slot, count);
+  if (count > 0 && std::find(fed_.begin(), fed_.end(), &slot) == fed_.end()) fed_.push_back(&slot);
+  for (size_t i = 0; i < count; ++i) {
+    const size_t position = sequence.fed++;
+    const bool wanted = sequence.needs(position);
+    if (wanted) outputs_.push_back({batch_.size(), &slot, position});
+    batch_.add(sequence.tokens[position], static_cast<llama_pos>(position), slot.id, wanted);
+  }
+}
+
+void Scheduler::build() {
+  batch_.clear();
+  outputs_.clear();
+  fed_.clear();
+  std::vector<Slot *> prompts;
+  for (auto & slot : slots_) {
+    if (!slot.sequence) continue;
+    if (slot.sequence->pending() == 1) feed(slot, 1);
+    else prompts.push_back(&slot);
+  }
+  if (prompts.empty()) return;
+  std::rotate(prompts.begin(), prompts.begin() + static_cast<std::ptrdiff_t>(turn_++ % prompts.size()), prompts.end());
+  const size_t budget = batch_.size() == 0 ? PROMPT_ALONE : PROMPT_BESIDE;
+  const size_t share = std::max<size_t>(1, budget / prompts.size());
+  const auto left = [&, before = static_cast<size_t>(batch_.size())] { return budget - std::min(budget, static_cast<size_t>(batch_.size()) - before); };
+  for (auto * slot : prompts) feed(*slot, std::min(share, left()));
+  // What short prompts left over goes to the others, in turn.
+  for (auto * slot : prompts) feed(*slot, left());
+}
+
+void Scheduler::deliver(const Output & output, int32_t row) {
+  auto & slot = *output.slot;
+  // An earlier row of this batch may have ended it.
+  if (!slot.sequence) return;
+  try {
+    float * logits = llama_get_logits_ith(context_.get(), row);
+    if (logits == nullptr) throw Error("TARA_INTERNAL", {{"reason", "a decode gave no logits"}});
+    if (!slot.sequence->take(output.position, logits)) free(slot);
+  } catch (...) {
+    fail(slot, current_failure());
+  }
+}
+
+void Scheduler::decode() {
+  int32_t step = batch_.size();
+  size_t next = 0;
+  for (int32_t from = 0; from < batch_.size();) {
+    const int32_t count = std::min(step, batch_.size() - from);
+    const auto outcome = context_.decode(batch_.view(from, count));
+    if (outcome == Context::Outcome::aborted) return;  // everybody in the batch is cancelled: the next sweep frees the slots
+    if (outcome == Context::Outcome::no_room) {
+      if (count == 1) throw Error("TARA_DECODE_FAILED", {{"reason", "the context found no room for a token"}});
+      step = count / 2;
+      continue;
+    }
+    for (; next < outputs_.size() && outputs_[next].entry < from + count; ++next) deliver(outputs_[next], outputs_[next].entry - from);
+    from += count;
+  }
+}
+
+void Scheduler::round() {
+  sweep_cancelled();
+  build();
+  if (batch_.size() == 0) return;
+  try {
+    decode();
+  } catch (...) {
+    const Failure failure = current_failure();
+    for (auto * slot : fed_) {
+      if (slot->sequence) fail(*slot, failure);
+    }
+  }
+  fed_.clear();
+}
+
+}  // namespace tara

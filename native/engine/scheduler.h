@@ -1,0 +1,57 @@
+// Continuous batching: every round decodes one token for each generating slot and a fair share of the prompts.
+#pragma once
+
+#include <vector>
+
+#include "engine/context.h"
+#include "engine/sequence.h"
+
+namespace tara {
+
+class Scheduler {
+ public:
+  // `context` = tokens for each of the `slots`; `closing` = true gives up the decode in flight.
+  Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing);
+
+  bool idle() const;
+  bool has_free_slot() const;
+  size_t context_tokens() const noexcept { return context_tokens_; }
+
+  // Gives the sequence a slot; its job fails at once when it does not fit.
+  void admit(SequencePtr sequence);
+  void round();
+  void fail_all(const Failure & failure);
+
+ private:
+  struct Slot {
+    llama_seq_id id;
+    SequencePtr sequence;  // null = free
+  };
+  // A row of logits that a decode gives: the batch entry, and whom it is for.
+  struct Output {
+    int32_t entry;
+    Slot * slot;
+    size_t position;
+  };
+
+  void sweep_cancelled();
+  void build();
+  void feed(Slot & slot, size_t count);
+  size_t feedable(const Slot & slot, size_t count) const;
+  void decode();
+  void deliver(const Output & output, int32_t row);
+  void free(Slot & slot);
+  void fail(Slot & slot, const Failure & failure);
+  bool all_cancelled() const;
+
+  const size_t context_tokens_;
+  const std::atomic<bool> & closing_;
+  std::vector<Slot> slots_;
+  Context context_;
+  Batch batch_;
+  std::vector<Output> outputs_;
+  std::vector<Slot *> fed_;  // the slots in the batch
+  size_t turn_ = 0;          // which prompt goes first this round
+};
+
+}  // namespace tara

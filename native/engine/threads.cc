@@ -1,0 +1,48 @@
+#include "engine/threads.h"
+
+#include <algorithm>
+
+#include "env/error.h"
+
+namespace tara {
+
+namespace {
+
+// Found by name: release builds load the CPU backend as a library of its own.
+template <typename Function>
+Function * cpu_function(const char * name) {
+  auto * device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+  if (device == nullptr) throw Error("TARA_INTERNAL", {{"reason", "ggml has no CPU backend"}});
+  auto * found = ggml_backend_reg_get_proc_address(ggml_backend_dev_backend_reg(device), name);
+  if (found == nullptr) throw Error("TARA_INTERNAL", {{"reason", std::string("ggml's CPU backend has no ") + name}});
+  return reinterpret_cast<Function *>(found);
+}
+
+}  // namespace
+
+Threads::Threads(int count) : count_(std::clamp(count, 1, CpuBudget::get().cores())) {
+  ggml_threadpool_params params = ggml_threadpool_params_default(count_);
+  pool_ = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new")(&params);
+  if (pool_ == nullptr) throw Error("TARA_OUT_OF_MEMORY", {{"reason", "the decoder's threads could not be started"}});
+}
+
+Threads::~Threads() {
+  release();
+  cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free")(pool_);
+}
+
+void Threads::attach(llama_context * context) { llama_attach_threadpool(context, pool_, pool_); }
+
+void Threads::renew(llama_context * context) {
+  CpuBudget::get().renew(share_, count_);
+  llama_set_n_threads(context, share_.threads, share_.threads);
+}
+
+void Threads::release() {
+  if (share_.threads == 0) return;
+  // Otherwise its threads go on polling for a while; the next graph resumes them.
+  cpu_function<decltype(ggml_threadpool_pause)>("ggml_threadpool_pause")(pool_);
+  CpuBudget::get().release(share_);
+}
+
+}  // namespace tara

@@ -1,0 +1,44 @@
+// A decoder's threads: one ggml thread pool, and its share of the CPU budget.
+#pragma once
+
+#include <memory>
+
+#include "env/budget.h"
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+#include "llama.h"
+
+namespace tara {
+
+// Owned and used by one decoder thread; must outlive the contexts it is attached to.
+class Threads {
+ public:
+  explicit Threads(int count);
+  ~Threads();
+  Threads(const Threads &) = delete;
+
+  int count() const noexcept { return count_; }
+  void attach(llama_context * context);
+  // Takes the share for the next decode and tells the context how many threads it may use.
+  void renew(llama_context * context);
+  // When there is nothing to decode.
+  void release();
+
+ private:
+  const int count_;
+  ggml_threadpool_t pool_ = nullptr;
+  CpuBudget::Share share_;
+};
+
+// A share of one thread for work beside decoding (loading weights, tokenizing a long text).
+class SingleShare {
+ public:
+  ~SingleShare() { CpuBudget::get().release(share_); }
+  // Waits for a turn; ask again between steps, so that others get theirs.
+  void renew() { CpuBudget::get().renew(share_, 1); }
+
+ private:
+  CpuBudget::Share share_;
+};
+
+}  // namespace tara

@@ -1,0 +1,27 @@
+// Text to tokens and back, with the checks that llama.cpp leaves to its caller.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "engine/weights.h"
+
+namespace tara {
+
+using Tokens = std::vector<llama_token>;
+
+// Longest text taken, in bytes.
+constexpr size_t TEXT_LIMIT = 64u << 20;
+
+// Call on a thread with a deep stack: some vocabularies split text by std::regex, which recurses for each character.
+// Throws TARA_OPTION_INVALID for a text over TEXT_LIMIT.
+Tokens tokenize(const Weights & weights, const std::string & text, bool add_special, bool parse_special);
+
+// `special`: write control tokens as text. The bytes may be no whole UTF-8.
+std::string detokenize(const Weights & weights, const Tokens & tokens, bool special);
+std::string piece(const Weights & weights, llama_token token, bool special);
+
+// Throws TARA_OPTION_INVALID for an id outside the vocabulary.
+void check_tokens(const Weights & weights, const Tokens & tokens);
+
+}  // namespace tara

@@ -1,0 +1,13 @@
+// The job "plan.run": streams a lowered plan from its sources to its outputs.
+#pragma once
+
+#include "env/environment.h"
+
+namespace tara::plan {
+
+// params: { plan: a lowered plan, threads }, blobs: one header for each output.
+// Result: { outputs: [{ path, bytes }], bytesRead, bytesWritten, seconds, peakScratchBytes, threads }.
+// Outputs appear together at the end or not at all; their bytes do not depend on `threads`.
+void start_run(Environment &, JobPtr job, Json params, Blobs blobs);
+
+}  // namespace tara::plan

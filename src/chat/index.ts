@@ -1,0 +1,5 @@
+/**
+ * One message in, one reply out: the path that the command line and the server share.
+ * May import models, engine, kernel and errors.
+ */
+export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices } from './chat.js';

@@ -1,0 +1,18 @@
+/** The core commands. Each is a file of its own, loaded when it runs: start-up costs only what the command needs. */
+import type { CoreCommand } from '../context.js';
+
+export interface CoreCommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  load(): Promise<{ readonly default: CoreCommand }>;
+}
+
+export const CORE_COMMANDS: readonly CoreCommandEntry[] = [
+  { name: 'create-phase', summary: 'make a phase, with its domains and settings', load: () => import('./create-phase.js') },
+  { name: 'add-domain', summary: 'add a domain to a phase, or give a known one another adapter', load: () => import('./add-domain.js') },
+  { name: 'update-domain', summary: "record a domain's status, quality and metrics", load: () => import('./update-domain.js') },
+  { name: 'list-phases', summary: 'list the phases with their status', load: () => import('./list-phases.js') },
+  { name: 'show-phase', summary: 'show one phase: settings, domains, builds, releases', load: () => import('./show-phase.js') },
+  { name: 'advance-phase', summary: 'go on from a deployed phase to the next', load: () => import('./advance-phase.js') },
+  { name: 'cleanup-phase', summary: "remove a phase's failed and superseded builds", load: () => import('./cleanup-phase.js') },
+];

@@ -1,0 +1,10 @@
+/**
+ * Convert: Hugging Face checkpoints, GGUF files and PEFT adapters as plans, and those plans run. Describes
+ * architectures and tokenizers. May import formats, plan, workers, errors.
+ */
+export { ARCHITECTURES, type Architecture } from './architectures/index.js';
+export type { AdapterInput } from './adapters.js';
+export { convert, countTypes, prepareConversion, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport } from './convert.js';
+export { planConvert, type ConvertInput, type ConvertOutput } from './plan-convert.js';
+export type { Prepared } from './prepare.js';
+export { PLAIN_TYPES } from './types.js';

@@ -1,0 +1,25 @@
+/** What a conversion is asked for. */
+import type { MetadataEntry } from '../plan/schema.js';
+import type { AdapterInput } from './adapters.js';
+
+export interface ConvertOutput {
+  /** Name of the output in the plan. */
+  readonly id: string;
+  /** File to write, or null: the output only measures. */
+  readonly path: string | null;
+  /** f32, f16, bf16, q8_0, auto, or a preset of llama-quantize such as Q4_K_M. */
+  readonly type: string;
+}
+
+export interface ConvertInput {
+  /** A Hugging Face folder or a GGUF file. */
+  readonly base: string;
+  readonly adapters: readonly AdapterInput[];
+  readonly outputs: readonly ConvertOutput[];
+  /** Further keys, after the model's own. */
+  readonly metadata?: readonly MetadataEntry[] | undefined;
+  /** general.name; otherwise the folder's name. */
+  readonly name?: string | undefined;
+  /** The pre-tokenizer's name where it is known better than by its hash. */
+  readonly preTokenizer?: string | undefined;
+}

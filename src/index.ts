@@ -1,0 +1,15 @@
+/**
+ * tara-gguf's public API. Importing it loads nothing native: the addon loads with the first model or plan.
+ * Plugin authors import 'tara-gguf/plugin', tests of plugins 'tara-gguf/testing'.
+ */
+export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type ErrorFields } from './errors.js';
+export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
+export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
+export { convert, type ConvertInput, type ConvertOptions, type ConvertReport } from './convert/index.js';
+export * from './formats/index.js';
+export { definePlugin } from './kernel/plugin.js';
+export type { BuildOptions, BuildReport } from './phases/build.js';
+export type { Phases, PhaseView } from './phases/phases.js';
+export { registryAccess, type RegistryAccess } from './phases/service.js';
+export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices } from './chat/index.js';
+export { createModelStore, type Lease, type ModelStore } from './models/index.js';

@@ -1,0 +1,64 @@
+/** createTara: the whole product as a library object; the kernel with its plugins, the engine, the phases. */
+import { resolve } from 'node:path';
+import { convert, type ConvertOptions, type ConvertReport } from './convert/index.js';
+import { createEngine, type Engine } from './engine/index.js';
+import { bootHost } from './boot.js';
+import { CAPABILITIES } from './kernel/capabilities.js';
+import type { PluginStatus } from './kernel/host.js';
+import type { Token } from './kernel/tokens.js';
+import { createPhases, type Phases } from './phases/phases.js';
+import { homeOf } from './phases/home.js';
+
+export interface TaraOptions {
+  /** State folder; TARA_HOME, else .tara in `cwd`, when omitted. */
+  readonly home?: string;
+  /** Where tara.config is looked for and relative paths start; the working directory when omitted. */
+  readonly cwd?: string;
+}
+
+export interface QuantizeOptions extends ConvertOptions {
+  /** Type or preset: `q8_0`, `Q4_K_M`. */
+  readonly type: string;
+}
+
+/** The engine, and the transformations that write files. */
+export interface TaraEngine extends Engine {
+  /** One GGUF file (or checkpoint folder) to one type. Atomic: the output appears complete or not at all. */
+  quantize(input: string, output: string, options: QuantizeOptions): Promise<ConvertReport>;
+  /** Several outputs in one pass over the input; all appear, or none. */
+  quantizeMany(input: string, outputs: readonly { readonly output: string; readonly type: string }[], options?: ConvertOptions): Promise<ConvertReport>;
+}
+
+export interface Tara extends AsyncDisposable {
+  readonly engine: TaraEngine;
+  readonly phases: Phases;
+  plugins(): readonly PluginStatus[];
+  /** A service or capability of a plugin. Throws TARA_SERVICE_UNKNOWN or TARA_CAPABILITY_MISSING. */
+  use<T>(token: Token<T>): T;
+  /** Stops plugins and unloads models; twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** The engine with quantize and quantizeMany; needs no kernel. */
+export function createTaraEngine(): TaraEngine {
+  const engine = createEngine();
+  const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, options = {}) =>
+    convert({ base: resolve(input), adapters: [], outputs: outputs.map(({ output, type }, index) => ({ id: `out${index}`, path: resolve(output), type })) }, options);
+  return Object.assign(engine, {
+    quantizeMany,
+    quantize: (input: string, output: string, { type, ...options }: QuantizeOptions) => quantizeMany(input, [{ output, type }], options),
+  });
+}
+
+/** Boots the kernel with the built-in plugins and those of tara.config, and starts them. */
+export async function createTara(options: TaraOptions = {}): Promise<Tara> {
+  const cwd = resolve(options.cwd ?? '.');
+  const home = homeOf({ home: options.home, env: process.env, cwd });
+  const host = await bootHost(home, cwd);
+  await host.start();
+  const engine = createTaraEngine();
+  const phases = createPhases({ home, hooks: host.hooks, compressor: () => host.find(CAPABILITIES.compressor) });
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= Promise.all([engine.dispose(), host.stop()]).then(() => undefined));
+  return { engine, phases, plugins: () => host.plugins(), use: (token) => host.use(token), close, [Symbol.asyncDispose]: close };
+}

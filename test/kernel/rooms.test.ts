@@ -1,0 +1,34 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+
+const src = fileURLToPath(new URL('../../src/', import.meta.url));
+
+/** What a source file loads when it runs: imports of types only are left out. */
+async function loads(file: string): Promise<string[]> {
+  const text = await readFile(file, 'utf8');
+  return [...text.matchAll(/^(?:import|export)\s+(?!type\b)(?:[^'";]*?from\s+)?'([^']+)';$/gm)].map((match) => match[1] ?? '');
+}
+
+it('plugin.ts loads nothing but contract files and errors', async () => {
+  const seen = new Set<string>();
+  const visit = async (file: string): Promise<void> => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const specifier of await loads(file)) {
+      expect(specifier, `${file} loads ${specifier}`).toMatch(/^\./);
+      await visit(resolve(dirname(file), specifier.replace(/\.js$/, '.ts')));
+    }
+  };
+  await visit(join(src, 'plugin.ts'));
+  expect([...seen].map((file) => file.slice(src.length)).sort()).toEqual(
+    ['errors.ts', 'kernel/capabilities.ts', 'kernel/command.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'plugin.ts'].sort(),
+  );
+});
+
+it('the kernel imports only itself, errors and libraries', async () => {
+  for (const name of await readdir(join(src, 'kernel'))) {
+    for (const specifier of await loads(join(src, 'kernel', name))) expect(specifier, `kernel/${name}`).toMatch(/^(?:\.\/[a-z-]+\.js|\.\.\/errors\.js|node:[a-z/]+|[a-z][a-z-]*)$/);
+  }
+});
