@@ -52,12 +52,18 @@ export const ERRORS = {
   TARA_PLAN_INVALID: entry(1, 422, 'the plan is not valid: {reason}', 'Print it with --dry-run; a plan runs only on the files it was made for.'),
   TARA_TYPE_UNKNOWN: entry(2, 400, 'unknown quantization {type}', 'One of: {known}.'),
   TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Choose a type of 3 bits or more, or one that needs no importance matrix: {known}.'),
+  TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),
   TARA_MODEL_LOAD: entry(1, 422, 'llama.cpp cannot load {path}: {reason}', 'Check the file with `tara-gguf verify FILE`.'),
   TARA_OUT_OF_MEMORY: entry(1, 507, 'not enough memory: {reason}', 'Use a smaller model, fewer slots or a shorter context.'),
   TARA_DISPOSED: entry(1, 410, '{what} was disposed', 'Load it again before use.'),
   TARA_CONTEXT_FULL: entry(1, 400, 'the prompt has {tokens} tokens, the context holds {limit}', 'Shorten the prompt or load the model with a larger contextSize.'),
+  TARA_MODEL_UNSUPPORTED: entry(1, 422, '{path} cannot be used for this: {reason}', 'Use a decoder model (Llama, Qwen, Gemma, …) to generate, a sentence encoder to embed.'),
+  TARA_PROMPT_EMPTY: entry(1, 400, 'there is no token to work on: the text is empty', 'Give a text that is not empty; to score, one of at least two tokens.'),
+  TARA_CHAT_TEMPLATE: entry(1, 422, 'the chat template failed: {reason}', 'Check the messages (roles, order), or pass one string as the prompt, which needs no template.'),
+  TARA_LOGITS_INVALID: entry(1, 500, 'the model computed no usable probabilities (NaN or infinite)', 'The weights are damaged or badly quantized; build or download the model again.'),
+  TARA_DECODE_FAILED: entry(1, 500, 'llama.cpp could not decode: {reason}', 'Load the model again; with less memory, a shorter contextSize or fewer slots.'),
   // kernel and plugins
   TARA_PLUGIN_LOAD: entry(1, 422, 'plugin {plugin} cannot be loaded: {reason}', 'Check the name or path in tara.config; relative paths start at that file.'),
   TARA_PLUGIN_SHAPE: entry(1, 422, 'plugin {plugin} is no plugin: {reason}', 'Export the result of definePlugin as default; docs/plugins.md shows its fields.'),
@@ -101,10 +107,24 @@ export const ERRORS = {
   TARA_PHASE_BUSY: entry(1, 409, 'phase {phase} is being built by process {pid}', 'Wait for that build to end, or stop it; then run the command again.'),
   TARA_PHASE_NO_DOMAIN: entry(1, 409, 'phase {phase} has no complete domain', 'Train an adapter, then `tara-gguf update-domain NAME --status complete`; domains now: {domains}.'),
   TARA_PHASE_NOT_BUILT: entry(1, 409, 'phase {phase} has no good build', 'Run `tara-gguf build-phase {phase}`.'),
+  TARA_BASE_MISSING: entry(1, 400, 'phase {phase} has no base model', 'Give --base PATH, create the phase with one, or set TARA_BASE; adapters name theirs in adapter_config.json where it is a local path.'),
   TARA_PHASE_NOT_FINISHED: entry(1, 409, 'phase {phase} is not finished: {missing}', 'Next: {next}.'),
   TARA_DOMAIN_NOT_FOUND: entry(1, 404, 'no domain {domain} in {where}', 'Known domains: {known}. Add it with `tara-gguf add-domain N {domain}`.'),
   TARA_BUILD_NOT_RUNNING: entry(1, 409, 'build {build} is not running (it is {status})', 'Another command ended it; see `tara-gguf show-phase`, then build again.'),
   TARA_RELEASE_NOT_FOUND: entry(1, 404, 'there is no release {release}', 'See `tara-gguf releases`.'),
+  // plugins
+  TARA_EMOTION_WEIGHTS: entry(1, 500, '{path} is not a usable weights file: {reason}', 'Install tara-gguf again; `node scripts/train-emotion.mjs` makes the same file from the data.'),
+  TARA_COMPRESSION_UNAVAILABLE: entry(2, 400, 'compression type {compressionType} is not available', 'Available: {available}.'),
+  TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
+  // cleanup
+  TARA_CLEANUP_INVALID: entry(1, 422, '{path} cannot be built from: {issue}', '`tara-gguf clean-model {path} --dry-run` lists everything that is wrong.'),
+  // deploy
+  TARA_DEPLOY_BUSY: entry(1, 409, '{target} is being deployed to by process {pid}', 'Wait for that command to end, or stop it; then run the command again.'),
+  TARA_DEPLOY_REFUSED: entry(1, 409, 'plugin {plugin} refuses the deployment: {reason}', 'Settle what it names, or remove the plugin from tara.config; nothing was written.'),
+  TARA_DEPLOY_TARGET: entry(1, 422, '{target} cannot be used as a deployment target: {reason}', 'Choose an empty folder, or one that deploy-phase has made.'),
+  TARA_DEPLOY_CORRUPT: entry(1, 422, 'release {release} is damaged: {issue}', '`tara-gguf verify TARGET` lists what is wrong; deploy the phase again.'),
+  TARA_DEPLOY_NO_PREVIOUS: entry(1, 409, '{target} has no release before the current one', '`tara-gguf releases {target}` lists them; name one with --to ID.'),
+  TARA_DEMO_MODEL: entry(1, 502, 'the demo model could not be fetched: {reason}', 'Check the network and pip, or give a file with --model.'),
   // command line
   TARA_NOT_BUILT: entry(1, 500, 'tara-gguf is not built', 'Run `npm run setup`.'),
 } as const satisfies Record<string, ErrorEntry>;

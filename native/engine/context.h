@@ -16,7 +16,7 @@ struct ContextOptions {
   uint32_t batch = 256;    // most tokens in one decode
   uint32_t outputs = 0;    // most rows of logits in one decode, 0 = batch
   bool embeddings = false;
-  llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
 };
 
 // The arrays of a llama_batch; each token belongs to one sequence.

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t CHUNK = 128;
 
-llama_pooling_type pooling_of(const Weights & weights) {
+enum llama_pooling_type pooling_of(const Weights & weights) {
   const std::string text = weights.arch_meta("pooling_type");
   if (text == "2") return LLAMA_POOLING_TYPE_CLS;
   if (text == "3") return LLAMA_POOLING_TYPE_LAST;
@@ -20,7 +20,7 @@ llama_pooling_type pooling_of(const Weights & weights) {
 
 // Causal models are fed in chunks and pooled here: llama.cpp pools within one micro-batch only, and would compute
 // the logits of every token of it at once.
-ContextOptions options_for(size_t context, bool own_pooling, llama_pooling_type pooling) {
+ContextOptions options_for(size_t context, bool own_pooling, enum llama_pooling_type pooling) {
   ContextOptions options;
   options.tokens = static_cast<uint32_t>(context);
   options.batch = static_cast<uint32_t>(own_pooling ? std::min(CHUNK, context) : context);

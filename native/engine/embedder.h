@@ -38,7 +38,7 @@ class Embedder {
   const size_t context_tokens_;
   const std::atomic<bool> & closing_;
   const bool own_pooling_;
-  const llama_pooling_type pooling_;
+  const enum llama_pooling_type pooling_;
   const size_t dimensions_;
   Context context_;
   Batch batch_;

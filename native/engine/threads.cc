@@ -22,6 +22,8 @@ Function * cpu_function(const char * name) {
 
 Threads::Threads(int count) : count_(std::clamp(count, 1, CpuBudget::get().cores())) {
   ggml_threadpool_params params = ggml_threadpool_params_default(count_);
+  // Waiting for the next graph, its threads spin a few milliseconds (longer than sampling takes), not a few hundred.
+  params.poll = 1;
   pool_ = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new")(&params);
   if (pool_ == nullptr) throw Error("TARA_OUT_OF_MEMORY", {{"reason", "the decoder's threads could not be started"}});
 }
@@ -38,11 +40,6 @@ void Threads::renew(llama_context * context) {
   llama_set_n_threads(context, share_.threads, share_.threads);
 }
 
-void Threads::release() {
-  if (share_.threads == 0) return;
-  // Otherwise its threads go on polling for a while; the next graph resumes them.
-  cpu_function<decltype(ggml_threadpool_pause)>("ggml_threadpool_pause")(pool_);
-  CpuBudget::get().release(share_);
-}
+void Threads::release() { CpuBudget::get().release(share_); }
 
 }  // namespace tara

@@ -2,7 +2,8 @@
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { CommandContext, CommandResult } from '../kernel/command.js';
-import type { Use } from '../kernel/tokens.js';
+import type { Host } from '../kernel/host.js';
+import type { Token } from '../kernel/tokens.js';
 import type { Home } from '../phases/home.js';
 import type { Registry } from '../phases/registry.js';
 
@@ -38,8 +39,12 @@ export interface CoreContext extends CommandContext {
   path(typed: string): string;
   /** The registry, opened at the first call and closed after the command. A reader creates nothing; --dry-run rolls everything back. */
   registry(access: 'read' | 'write'): Promise<Registry>;
-  /** Starts the kernel with its plugins at the first call (stopped after the command); then `use` finds their services. */
-  plugins(): Promise<Use>;
+  /** The kernel's host with its plugins checked but not started; stopped after the command. */
+  host(): Promise<Host>;
+  /** Starts the kernel with its plugins at the first call (stopped after the command); then `use` and `find` know their services. */
+  plugins(): Promise<Host>;
+  /** As `use`, or undefined where nobody provides the service. */
+  find<T>(token: Token<T>): T | undefined;
   /** Streams text to stdout ahead of the result (a reply while it is generated); nothing under --json. Waits for a slow reader. */
   print(text: string): Promise<void>;
   /** One line on stderr; nothing under --quiet. */

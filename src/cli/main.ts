@@ -77,13 +77,17 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
     const interactive = io.stderr.isTTY === true && !modes.quiet && !modes.json;
     const progress = createProgress(io.stderr, interactive);
     const plugin = await found.open?.();
-    let use: Use = plugin?.use ?? ((token) => {
+    let started: Host | undefined;
+    const use: Use = (token) => {
+      if (plugin) return plugin.use(token);
+      if (started) return started.use(token);
       throw new TaraError('TARA_SERVICE_UNKNOWN', { user: `command ${name}`, token: token.name });
-    });
+    };
     const context: CoreContext = {
       args: parsed.args, options: parsed.options, config: plugin?.config, signal: io.signal,
       home, env: io.env, cwd: io.cwd, stdin: io.stdin, json: modes.json, dryRun: parsed.options.dryRun === true, interactive,
-      use: (token) => use(token),
+      use,
+      find: (token) => started?.find(token),
       progress: (label) => progress.sink(label),
       path: (typed) => resolve(io.cwd, typed),
       async registry(access) {
@@ -95,11 +99,12 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
         session.registry = { access, open };
         return open;
       },
+      host: openHost,
       async plugins() {
         const host = await openHost();
         await host.start();
-        use = (token) => host.use(token);
-        return use;
+        started = host;
+        return host;
       },
       async print(text) {
         if (modes.json) return;

@@ -2,18 +2,18 @@
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
 import { readCheckpoint, type Checkpoint } from '../formats/checkpoint.js';
-import type { Blobs, MetadataEntry, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
+import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
 import { PLAN_FORMAT } from '../plan/schema.js';
 import { concreteRules, deltaSteps, loadAdapters, type BaseWeight, type ConcreteRule } from './adapters.js';
 import { architectureByHuggingFace, type Architecture, type ComputedTensor, type Dims } from './architectures/index.js';
 import { architectureOf, modelConfig, type ModelConfig } from './config.js';
 import { overwriting, u32 } from './entries.js';
 import { generalEntries } from './general.js';
-import type { ConvertInput } from './input.js';
+import type { ConvertInput, ConvertOutput } from './input.js';
 import { interleave, runs } from './rope.js';
 import { pinned } from './source.js';
 import { tokenizerEntries } from './tokenizers/index.js';
-import { autoType, convertedType, FILE_TYPES, plainType, presetChoice, QUANTIZATION_VERSION, type FloatType, type TypedTensor } from './types.js';
+import { autoType, convertedType, FILE_TYPES, plainType, presetChoice, QUANTIZATION_VERSION, type FloatType, type PresetModel, type TypedTensor } from './types.js';
 
 const DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
 
@@ -79,10 +79,29 @@ const typed = (tensors: readonly Mapped[], type: FloatType): TypedTensor[] =>
   tensors.map(({ name, ne }) => ({ name, ne, type: convertedType(name, ne, type) }));
 
 interface OutputTypes {
+  readonly id: string;
   readonly output: PlanOutput;
   readonly types: ReadonlyMap<string, TypedTensor['type']>;
 }
 
+/** An output whose keys all stand in the metadata already needs to set none, and keeps the reference's order. */
+const withoutRepeats = (output: PlanOutput, metadata: readonly MetadataEntry[]): PlanOutput =>
+  output.order === 'plan' && output.set.every((entry) => metadata.some(({ key, value }) => key === entry.key && value === entry.value)) ? { ...output, set: [] } : output;
+
+/** Plain outputs as the converter types them; presets as llama-quantize types the conversion to `auto`. */
+async function outputTypes({ id, path, type }: ConvertOutput, mapped: readonly Mapped[], auto: FloatType, model: PresetModel): Promise<OutputTypes> {
+  const plain = plainType(type);
+  if (plain !== undefined) {
+    const decided = plain === 'auto' ? auto : plain;
+    const types = new Map(typed(mapped, decided).map((tensor) => [tensor.name, tensor.type]));
+    return { id, types, output: { path, order: 'plan', set: [u32('general.file_type', FILE_TYPES[decided])], remove: [], alignment: 32 } };
+  }
+  const { fileType, types } = await presetChoice(model, typed(mapped, auto), type);
+  const set = [u32('general.quantization_version', QUANTIZATION_VERSION), u32('general.file_type', fileType)];
+  return { id, types, output: { path, order: 'layer', set, remove: [], alignment: 32 } };
+}
+
+/** The plan of a Hugging Face folder. Throws what is wrong with it, naming the file and the tensor or key. */
 export async function planCheckpoint(input: ConvertInput, dir: string): Promise<PlanWithBlobs> {
   const checkpoint = await readCheckpoint(dir);
   const path = join(dir, 'config.json');
@@ -109,7 +128,18 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
     }),
   ];
   const auto = autoType([...checkpoint.tensors.values()].map(({ tensor }) => tensor));
-  const outputs = await Promise.all(input.outputs.map((output) => outputTypes(output, mapped, auto, architecture, dims, layers, config)));
+  const model: PresetModel = {
+    architecture: architecture.name,
+    n_embd: dims.hidden,
+    n_ff: dims.inner,
+    n_layer: layers,
+    n_head: dims.heads,
+    n_head_kv: dims.kvHeads,
+    n_expert: 0,
+    n_embd_head_k: config.count('head_dim'),
+    n_embd_head_v: config.count('head_dim'),
+  };
+  const outputs = await Promise.all(input.outputs.map((output) => outputTypes(output, mapped, auto, model)));
 
   const blobs: Blobs = new Map();
   const parameters = mapped.reduce((sum, { ne }) => sum + ne.reduce((product, n) => product * n, 1), 0);
@@ -122,7 +152,7 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
     ...(await tokenizerEntries(dir, architecture, config, blobs, input.preTokenizer)),
     ...(input.metadata ?? []),
   ]);
-  const plan = {
+  const plan: Plan = {
     format: PLAN_FORMAT,
     sources,
     tables,
@@ -135,41 +165,5 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
       to: outputs.map(({ id, types }) => ({ out: id, type: types.get(name) ?? 'f32' })),
     })),
   };
-  return { plan: { ...plan, format: PLAN_FORMAT }, blobs };
-}
-
-/** An output whose keys all stand in the metadata already needs to set none, and keeps the reference's order. */
-const withoutRepeats = (output: PlanOutput, metadata: readonly MetadataEntry[]): PlanOutput =>
-  output.order === 'plan' && output.set.every((entry) => metadata.some(({ key, value }) => key === entry.key && value === entry.value)) ? { ...output, set: [] } : output;
-
-async function outputTypes(
-  { id, path, type }: ConvertInput['outputs'][number],
-  mapped: readonly Mapped[],
-  auto: FloatType,
-  architecture: Architecture,
-  dims: Dims,
-  layers: number,
-  config: ModelConfig,
-): Promise<OutputTypes & { readonly id: string }> {
-  const plain = plainType(type);
-  if (plain !== undefined) {
-    const decided = plain === 'auto' ? auto : plain;
-    const types = new Map(typed(mapped, decided).map((tensor) => [tensor.name, tensor.type]));
-    return { id, types, output: { path, order: 'plan', set: [u32('general.file_type', FILE_TYPES[decided])], remove: [], alignment: 32 } };
-  }
-  const headDim = config.number('head_dim') ?? 0;
-  const model = {
-    architecture: architecture.name,
-    n_embd: dims['hidden'] ?? 0,
-    n_ff: dims['inner'] ?? 0,
-    n_layer: layers,
-    n_head: dims['heads'] ?? 0,
-    n_head_kv: dims['kvHeads'] ?? dims['heads'] ?? 0,
-    n_expert: 0,
-    n_embd_head_k: headDim,
-    n_embd_head_v: headDim,
-  };
-  const { fileType, types } = await presetChoice(model, typed(mapped, auto), type);
-  const set = [u32('general.quantization_version', QUANTIZATION_VERSION), u32('general.file_type', fileType)];
-  return { id, types, output: { path, order: 'layer', set, remove: [], alignment: 32 } };
+  return { plan, blobs };
 }

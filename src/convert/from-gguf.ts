@@ -3,7 +3,7 @@ import { TaraError } from '../errors.js';
 import { headerEntry } from '../formats/gguf-header.js';
 import { metadataOf, readGguf, type GgufFile } from '../formats/gguf.js';
 import { checkModel } from '../formats/gguf-model.js';
-import type { Blobs, MetadataEntry, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
+import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
 import { PLAN_FORMAT } from '../plan/schema.js';
 import { concreteRules, deltaSteps, loadAdapters, type BaseWeight } from './adapters.js';
 import { architectureByGguf, ARCHITECTURES } from './architectures/index.js';
@@ -84,6 +84,7 @@ async function outputOf(file: GgufFile, type: string): Promise<{ types: Readonly
   return { types, set: [version, u32('general.file_type', fileType)] };
 }
 
+/** The plan of a GGUF file. Throws TARA_GGUF_INVALID, and what adapters and types throw. */
 export async function planGguf(input: ConvertInput, path: string): Promise<PlanWithBlobs> {
   const file = await readGguf(path);
   checkModel(file);
@@ -100,7 +101,8 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
     outputs[id] = { path: target, order: 'layer', set: chosen.set, remove: [], alignment: file.alignment };
     types.push([id, chosen.types]);
   }
-  const plan = {
+  const plan: Plan = {
+    format: PLAN_FORMAT,
     sources,
     tables,
     metadata: overwriting([
@@ -116,5 +118,5 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
       to: types.map(([out, chosen]) => ({ out, type: chosen.get(name) ?? 'f32' })),
     })),
   };
-  return { plan: { format: PLAN_FORMAT, ...plan }, blobs };
+  return { plan, blobs };
 }

@@ -33,23 +33,6 @@ export function convertedType(name: string, ne: readonly number[], type: FloatTy
   return type === 'q8_0' && (ne[0] ?? 1) % ggmlType('q8_0').blockSize !== 0 ? 'f16' : type;
 }
 
-/** Parts of names that llama-quantize leaves in their source type. */
-const KEPT = [
-  '_norm.weight', 'ffn_gate_inp.weight', 'ffn_gate_tid2eid.weight', 'altup', 'laurel', 'per_layer_model_proj', 'ssm_conv1d', 'shortconv.conv.weight',
-  'indexer.k_proj.weight', 'indexer.q_proj.weight', 'time_mix_first.weight', 'time_mix_w0.weight', 'time_mix_w1.weight', 'time_mix_w2.weight',
-  'time_mix_v0.weight', 'time_mix_v1.weight', 'time_mix_v2.weight', 'time_mix_a0.weight', 'time_mix_a1.weight', 'time_mix_a2.weight',
-  'time_mix_g1.weight', 'time_mix_g2.weight', 'time_mix_decay_w1.weight', 'time_mix_decay_w2.weight', 'time_mix_lerp_fused.weight',
-  'attn_rel_b.weight', '.position_embd', 'sam.pos_embd', 'sam.neck.', 'sam.net_', '.rel_pos', '.patch_embd', '.patch_merger', 'a.rvq.codebook', 'mm.a.code_embd',
-] as const;
-
-/** Whether llama-quantize would give the tensor another type. */
-export const isQuantizable = (name: string, ne: readonly number[]): boolean =>
-  ne.slice(1).some((n) => n > 1) &&
-  name.endsWith('weight') &&
-  name !== 'position_embd.weight' &&
-  name !== 'token_types.weight' &&
-  !KEPT.some((part) => name.includes(part));
-
 /** The shape of a model as llama-quantize's rules look at it. */
 export interface PresetModel {
   readonly architecture: string;
@@ -88,9 +71,9 @@ export async function presetChoice(model: PresetModel, tensors: readonly TypedTe
   const usable = Object.keys(PRESETS).filter((other) => !PRESETS[other]?.needsImatrix);
   if (!known) throw new TaraError('TARA_TYPE_UNKNOWN', { type: preset, known: [...new Set([...PLAIN_TYPES, ...usable])].join(', ') });
   if (known.needsImatrix) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type: name, known: usable.join(', ') });
-  const quantizable = tensors.filter((tensor) => isQuantizable(tensor.name, tensor.ne)).sort((a, b) => layerOrder(a.name, b.name));
-  const chosen = presetTypes(model, quantizable, name);
-  const types = new Map(tensors.map((tensor) => [tensor.name, tensor.type]));
-  quantizable.forEach((tensor, index) => types.set(tensor.name, chosen[index] ?? tensor.type));
+  // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers over the rest in this order.
+  const ordered = [...tensors].sort((a, b) => layerOrder(a.name, b.name));
+  const chosen = presetTypes(model, ordered, name);
+  const types = new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type]));
   return { fileType: known.ftype, types };
 }

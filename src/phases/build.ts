@@ -98,8 +98,7 @@ function weightsOf(domains: readonly Domain[], stated: Readonly<Record<string, n
 /** What a build would read; checks everything that can be checked without work. */
 export async function buildInputs(registry: Registry, number: number, options: BuildOptions = {}): Promise<BuildInputs> {
   const phase = registry.phases.get(number);
-  const domains = registry.domains.list(number).filter(({ status }) => status === 'complete');
-  if (domains.length === 0) throw new TaraError('TARA_PHASE_NO_DOMAIN', { phase: number });
+  const domains = registry.domains.complete(number);
   return { phase, domains, base: await findBase(phase, domains, options), weights: weightsOf(domains, options.weights) };
 }
 

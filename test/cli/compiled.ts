@@ -6,9 +6,9 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ROOMS = ['errors.ts', 'kernel', 'phases', 'cli', 'formats', 'plan', 'engine', 'models', 'workers', 'convert', 'chat', 'plugin.ts', 'index.ts'];
+const ROOMS = ['errors.ts', 'kernel', 'phases', 'cli'];
 
-/** Transpiles the rooms that the command line needs into DIR/dist/src, beside bin/ and node_modules; returns DIR. */
+/** Transpiles the rooms that the phase and plugin commands need into DIR/dist/src, beside bin/ and node_modules; returns DIR. */
 export function compileSources(): string {
   const target = mkdtempSync(join(tmpdir(), 'tara-compiled-'));
   for (const room of ROOMS) compile(join('src', room), target);

@@ -42,15 +42,18 @@ function halfToFloat(half: number): number {
 
 /** Round to nearest, ties to even. */
 export function floatToHalf(value: number): number {
-  const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
-  const size = Math.abs(value);
-  if (size === 0) return sign;
-  const exponent = Math.max(Math.floor(Math.log2(size)), -14);
-  const step = 2 ** (exponent - 10);
-  const scaled = size / step;
-  let whole = Math.floor(scaled);
-  if (scaled - whole > 0.5 || (scaled - whole === 0.5 && whole % 2 === 1)) whole++;
-  return sign | (whole + ((exponent + 14) << 10));
+  bits.setFloat32(0, value);
+  const word = bits.getUint32(0);
+  const sign = (word >>> 16) & 0x8000;
+  const exponent = ((word >>> 23) & 0xff) - 112;
+  if (exponent >= 31) throw new Error(`${value} is too large for f16 in a test`);
+  const mantissa = (word & 0x7fffff) | 0x800000;
+  // Below the smallest normal half, further bits of the mantissa fall away.
+  const drop = 13 + Math.max(0, 1 - exponent);
+  if (drop > 24) return sign;
+  const [kept, rest, half] = [mantissa >>> drop, mantissa & ((1 << drop) - 1), 1 << (drop - 1)];
+  const rounded = kept + (rest > half || (rest === half && kept % 2 === 1) ? 1 : 0);
+  return sign | (rounded + (Math.max(exponent, 1) - 1) * 1024);
 }
 
 function floatToBf16(value: number): number {
@@ -72,12 +75,19 @@ function decode(span: Span): Matrix {
     },
   }[span.type];
   if (!at) throw new Error(`the test executor cannot read ${span.type}`);
-  return { rows: count / cols, cols, data: Float32Array.from({ length: count }, (_, i) => at(i)) };
+  const data = new Float32Array(count);
+  for (let i = 0; i < count; i++) data[i] = at(i);
+  return { rows: count / cols, cols, data };
 }
 
 export function encode(type: TensorType, { data }: Matrix): Uint8Array {
   if (type === 'f32') return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  if (type === 'f16' || type === 'bf16') return new Uint8Array(Uint16Array.from(data, type === 'f16' ? floatToHalf : floatToBf16).buffer);
+  if (type === 'f16' || type === 'bf16') {
+    const round = type === 'f16' ? floatToHalf : floatToBf16;
+    const out = new Uint16Array(data.length);
+    for (let i = 0; i < data.length; i++) out[i] = round(data[i] ?? 0);
+    return new Uint8Array(out.buffer);
+  }
   if (type !== 'q8_0') throw new Error(`the test executor cannot write ${type}`);
   const out = new DataView(new ArrayBuffer((data.length / 32) * 34));
   for (let block = 0; block < data.length / 32; block++) {

@@ -15,4 +15,13 @@ export const CORE_COMMANDS: readonly CoreCommandEntry[] = [
   { name: 'show-phase', summary: 'show one phase: settings, domains, builds, releases', load: () => import('./show-phase.js') },
   { name: 'advance-phase', summary: 'go on from a deployed phase to the next', load: () => import('./advance-phase.js') },
   { name: 'cleanup-phase', summary: "remove a phase's failed and superseded builds", load: () => import('./cleanup-phase.js') },
+  { name: 'build-phase', summary: "merge a phase's complete domains into one compressed GGUF", load: () => import('./build-phase.js') },
+  { name: 'convert', summary: 'a checkpoint, with adapters merged into it, to GGUF', load: () => import('./convert.js') },
+  { name: 'quantize', summary: 'a GGUF file to one or several types in one pass', load: () => import('./quantize.js') },
+  { name: 'inspect', summary: 'what is in a GGUF, safetensors, checkpoint or adapter', load: () => import('./inspect.js') },
+  { name: 'generate', summary: 'answer one prompt from a GGUF file', load: () => import('./generate.js') },
+  { name: 'chat', summary: 'talk with a model, routed and emotion-aware', load: () => import('./chat.js') },
+  { name: 'plugins', summary: 'list the plugins and why one failed', load: () => import('./plugins.js') },
+  { name: 'doctor', summary: 'check this machine and installation', load: () => import('./doctor.js') },
+  { name: 'demo', summary: 'the whole way on a real model: build, deploy, answer, measure', load: () => import('./demo.js') },
 ];

@@ -3,8 +3,8 @@ import type { MetadataEntry } from '../../plan/schema.js';
 import type { ModelConfig } from '../config.js';
 import type { Json } from '../files.js';
 
-/** Sizes that shapes refer to by name. */
-export type Dims = Readonly<Record<string, number>>;
+/** Sizes that shapes refer to by name; these four every architecture has, since presets look at them. */
+export type Dims = Readonly<Record<string, number>> & { readonly hidden: number; readonly inner: number; readonly heads: number; readonly kvHeads: number };
 
 export interface TensorRule {
   /** Hugging Face module path; {layer} stands for the number of a layer. */

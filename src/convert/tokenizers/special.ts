@@ -75,7 +75,8 @@ function readTemplate(processor: Json, config: Record<string, unknown> | undefin
   const set = (kind: string, token: unknown): void => {
     if (config) config[`${kind}_token`] = token;
   };
-  let [bos, cls, eos, sep] = [named('bos'), named('cls'), named('eos'), named('sep')];
+  let [bos, cls, eos] = [named('bos'), named('cls'), named('eos')];
+  const sep = named('sep');
   const single = records(processor['single']);
   let [first, last]: unknown[] = [];
   if (single.length > 1) {

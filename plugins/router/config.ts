@@ -1,0 +1,37 @@
+/** Configuration of the router plugin (`config.router` in tara.config). */
+
+import { EMOTIONS } from 'tara-gguf/plugin';
+import { z } from 'zod';
+
+const share = z.number().min(0).max(1);
+
+const domainSchema = z.strictObject({
+  description: z.string().max(500).optional(),
+  /** Weight of each word or phrase, 0..1. */
+  keywords: z.record(z.string().min(1).max(100), share).default({}),
+  examples: z.array(z.string().min(1).max(2000)).max(1000).default([]),
+  /** How well each emotion suits the domain, 0..1. */
+  character: z.partialRecord(z.enum(EMOTIONS), share).default({}),
+});
+
+export const configSchema = z.strictObject({
+  /** Shares of the score; they need not sum to 1. */
+  weights: z
+    .strictObject({ content: z.number().min(0).default(40), emotion: z.number().min(0).default(30), speed: z.number().min(0).default(20), quality: z.number().min(0).default(10) })
+    .refine((weights) => Object.values(weights).some((weight) => weight > 0), 'not all weights can be 0')
+    .prefault({}),
+  /** Below this content score no domain fits. */
+  threshold: share.default(0.35),
+  /** Domains with a lower measured quality are left out. */
+  minQuality: share.default(0),
+  /** The domain an acute crisis goes to, when it is a candidate. */
+  crisisDomain: z.string().default('healthcare'),
+  /** Milliseconds that handlers of the hook route:score get together. */
+  hookMs: z.number().int().min(1).max(10_000).default(50),
+  /** How far one point of the hook moves a score. */
+  hookWeight: share.default(0.2),
+  /** Adds domains, or replaces shipped ones by name. */
+  domains: z.record(z.string().min(1).max(64), domainSchema).default({}),
+});
+
+export type RouterConfig = z.infer<typeof configSchema>;

@@ -1,0 +1,49 @@
+/** Boots the kernel: the five built-in plugins, those of tara.config, and the core's services. */
+import { createHost, type Host, type PluginSource } from './kernel/index.js';
+import { service, type Service } from './kernel/container.js';
+import { loadConfig } from './kernel/config.js';
+import { TaraError } from './errors.js';
+import type { Home } from './phases/home.js';
+import { registryAccess, type RegistryAccess } from './phases/service.js';
+
+export const BUILT_IN_PLUGINS = ['compression', 'cleanup', 'emotion', 'router', 'deploy'] as const;
+
+export interface BootOptions {
+  /** Names of the core's own commands, which no plugin may take. */
+  readonly reservedCommands?: readonly string[];
+}
+
+/** What the core offers to plugins: the registry of the state folder. */
+const coreServices = (home: Home): readonly Service[] => [
+  service(registryAccess, (): RegistryAccess => ({
+    async with(access, work) {
+      const { Registry } = await import('./phases/registry.js');
+      using registry = Registry.open(home, { create: access === 'write' });
+      return await work(registry);
+    },
+  })),
+];
+
+async function loadBuiltIn(name: string): Promise<PluginSource> {
+  try {
+    const module = (await import(`../plugins/${name}/index.js`)) as { default?: unknown };
+    return { source: `built in: ${name}`, value: module.default };
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] ?? '' : String(cause);
+    return { source: `built in: ${name}`, error: new TaraError('TARA_PLUGIN_LOAD', { plugin: name, reason }, { cause }) };
+  }
+}
+
+/** The host with all plugins; nothing of them is started yet. TARA_CONFIG_FILE_INVALID. */
+export async function bootHost(home: Home, cwd: string, { reservedCommands = [] }: BootOptions = {}): Promise<Host> {
+  const config = await loadConfig(cwd);
+  const names = BUILT_IN_PLUGINS.filter((name) => !config.disable.includes(name));
+  return createHost({
+    plugins: [...(await Promise.all(names.map(loadBuiltIn))), ...config.plugins],
+    config: config.config,
+    capabilities: config.capabilities,
+    services: coreServices(home),
+    reservedCommands: [...reservedCommands],
+    timeouts: config.timeouts,
+  });
+}

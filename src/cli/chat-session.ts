@@ -1,0 +1,84 @@
+/** A conversation with one model file through emotion, router and hooks, as chat and demo hold it. */
+import { createChat, type ChatEvent } from '../chat/index.js';
+import { createEngine, type GenerateOptions, type LoadOptions } from '../engine/index.js';
+import { CAPABILITIES } from '../kernel/capabilities.js';
+import type { ChatMessage } from '../kernel/hook-table.js';
+import { createModelStore } from '../models/index.js';
+import type { CoreContext } from './context.js';
+
+export interface Turn {
+  readonly question: string;
+  readonly answer: string;
+  /** The domain that answered, `none` when no domain fits. */
+  readonly domain: string;
+  /** How sure the router is, 0..1; null when it was not asked. */
+  readonly confidence: number | null;
+  readonly emotion: string | null;
+  readonly completionTokens: number;
+  readonly tokensPerSecond: number;
+}
+
+export interface ChatSessionOptions {
+  readonly load: LoadOptions;
+  readonly generate: GenerateOptions;
+  /** Skips the router. */
+  readonly domain?: string | undefined;
+  readonly userId?: string | undefined;
+}
+
+export interface ChatSession extends AsyncDisposable {
+  /** Asks, with what was said before; `onEvent` hears the decision and the text while it comes. */
+  ask(question: string, onEvent: (event: ChatEvent) => Promise<void>): Promise<Turn>;
+}
+
+/** Messages of a conversation that are sent again; older ones are forgotten. */
+const REMEMBERED = 12;
+
+export async function openChatSession(context: CoreContext, path: string, options: ChatSessionOptions): Promise<ChatSession> {
+  const host = await context.host();
+  await host.start();
+  const engine = createEngine();
+  const models = createModelStore(engine);
+  const lease = await models.acquire(path, options.load);
+  const chat = createChat({
+    hooks: host.hooks,
+    emotion: host.find(CAPABILITIES.emotion),
+    router: host.find(CAPABILITIES.router),
+    acquire: () => models.acquire(path, options.load),
+  });
+  let messages: ChatMessage[] = [];
+
+  return {
+    async ask(question, onEvent) {
+      messages = [...messages.slice(-REMEMBERED), { role: 'user', content: question }];
+      const turn = { question, answer: '', domain: 'none', confidence: null as number | null, emotion: null as string | null, completionTokens: 0, tokensPerSecond: 0 };
+      const events = chat.reply({
+        messages,
+        ...(options.domain === undefined ? {} : { domain: options.domain }),
+        ...(options.userId === undefined ? {} : { userId: options.userId }),
+        generate: options.generate,
+        signal: context.signal,
+      });
+      for await (const event of events) {
+        await onEvent(event);
+        if (event.type === 'decision') Object.assign(turn, { domain: event.domain, confidence: event.route?.confidence ?? null, emotion: event.emotion?.dominant ?? null });
+        if (event.type === 'end') Object.assign(turn, { answer: event.text, completionTokens: event.completionTokens, tokensPerSecond: event.tokensPerSecond });
+      }
+      messages.push({ role: 'assistant', content: turn.answer });
+      return turn;
+    },
+    async [Symbol.asyncDispose]() {
+      lease.release();
+      await models.close();
+      await engine.dispose();
+    },
+  };
+}
+
+/** Prints a reply as it comes, and the decision behind it as a note. */
+export async function showEvent(context: CoreContext, event: ChatEvent): Promise<void> {
+  if (event.type === 'text') return context.print(event.text);
+  if (event.type === 'end') return context.print('\n');
+  const confidence = event.route ? ` (${Math.round(event.route.confidence * 100)} %)` : '';
+  context.note(`[${event.domain}${confidence}${event.emotion ? `, ${event.emotion.dominant}` : ''}]`);
+}

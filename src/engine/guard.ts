@@ -1,0 +1,54 @@
+/** Options checked before they reach native code: each refusal names the option. */
+import { TaraError } from '../errors.js';
+
+export const refuse = (option: string, reason: string): TaraError => new TaraError('TARA_OPTION_INVALID', { option, reason });
+
+/** A finite number from `low` to `high`, or undefined where it was not given. */
+export function number(option: string, value: unknown, low: number, high: number): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw refuse(option, 'must be a finite number');
+  if (value < low || value > high) throw refuse(option, `must be between ${low} and ${high}, not ${value}`);
+  return value;
+}
+
+export function whole(option: string, value: unknown, low: number, high: number): number | undefined {
+  const checked = number(option, value, low, high);
+  if (checked !== undefined && !Number.isInteger(checked)) throw refuse(option, `must be a whole number, not ${checked}`);
+  return checked;
+}
+
+export function boolean(option: string, value: unknown): boolean | undefined {
+  if (value !== undefined && typeof value !== 'boolean') throw refuse(option, 'must be true or false');
+  return value;
+}
+
+export function text(option: string, value: unknown): string {
+  if (typeof value !== 'string') throw refuse(option, 'must be a string');
+  return value;
+}
+
+/** Strings that end a generation; one string counts as a list of one. */
+export function stops(option: string, value: unknown): readonly string[] {
+  if (value === undefined) return [];
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length > 64) throw refuse(option, 'at most 64 strings');
+  return list.map((stop) => {
+    if (typeof stop !== 'string' || stop === '') throw refuse(option, 'must be strings that are not empty');
+    if (stop.length > 1024) throw refuse(option, 'a stop string has at most 1024 characters');
+    return stop;
+  });
+}
+
+/** Token ids as 32-bit integers. That they lie in the vocabulary is checked where it is known. */
+export function tokens(option: string, value: unknown): Int32Array {
+  if (value instanceof Int32Array) return value;
+  if (!Array.isArray(value) || !value.every((id) => Number.isInteger(id) && id >= 0 && id <= 0x7fffffff)) {
+    throw refuse(option, 'must be an Int32Array or a list of token ids');
+  }
+  return Int32Array.from(value as number[]);
+}
+
+export function signal(option: string, value: unknown): AbortSignal | undefined {
+  if (value !== undefined && !(value instanceof AbortSignal)) throw refuse(option, 'must be an AbortSignal');
+  return value;
+}

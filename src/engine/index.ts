@@ -1,0 +1,10 @@
+/**
+ * Engine: the typed face of the native addon. It loads models and answers from them; jobs, loader and native are the
+ * addon's plumbing, which plan and measure use too. May import errors, formats and the package's location.
+ */
+export { createEngine } from './engine.js';
+export { ChatTemplate, CHATML, type TemplateInput } from './chat-template.js';
+export type {
+  ChatMessage, Chunk, EmbedOptions, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo,
+  Score, ScoreOptions, SpecialToken, Timings, TokenizeOptions, Usage,
+} from './types.js';

@@ -1,0 +1,161 @@
+/** A loaded model over a native runner. */
+import { TaraError } from '../errors.js';
+import { CHATML, ChatTemplate } from './chat-template.js';
+import { NativeGeneration } from './generation.js';
+import * as guard from './guard.js';
+import { nativeCall, startJob, type Job, type JobResult } from './jobs.js';
+import type {
+  ChatMessage, EmbedOptions, GenerateOptions, Generation, Model, ModelInfo, Score, ScoreOptions, TokenizeOptions,
+} from './types.js';
+
+/** Cancels a runner's work, waits until it has freed everything, and forgets it. */
+export async function closeRunner(runner: number): Promise<void> {
+  await startJob('engine.close', { runner }).done;
+  nativeCall('engine.free', { runner });
+}
+
+/** A model that nobody refers to any more gives its runner back. */
+const forgotten = new FinalizationRegistry<number>((runner) => {
+  closeRunner(runner).catch(() => undefined);
+});
+
+const utf8 = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const bytesOf = (tokens: Int32Array): Uint8Array => new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength);
+const SEED_LIMIT = 2 ** 32 - 2;
+const COUNT_LIMIT = 1 << 20;
+
+interface Input {
+  readonly blob: Uint8Array;
+  readonly params: { readonly tokenized: boolean; readonly addSpecial?: boolean | undefined; readonly parseSpecial?: boolean | undefined };
+}
+
+function inputOf(option: string, value: string | Int32Array, options: { readonly addSpecial?: boolean | undefined; readonly parseSpecial?: boolean | undefined }): Input {
+  if (typeof value !== 'string') return { blob: bytesOf(guard.tokens(option, value)), params: { tokenized: true } };
+  return {
+    blob: utf8.encode(value),
+    params: {
+      tokenized: false,
+      addSpecial: guard.boolean('addSpecial', options.addSpecial),
+      parseSpecial: guard.boolean('parseSpecial', options.parseSpecial),
+    },
+  };
+}
+
+const samplingParams = (options: GenerateOptions) => ({
+  maxTokens: guard.whole('maxTokens', options.maxTokens, 1, COUNT_LIMIT),
+  temperature: guard.number('temperature', options.temperature, 0, 100) ?? 0.8,
+  topK: guard.whole('topK', options.topK, 0, 1e9),
+  topP: guard.number('topP', options.topP, 0, 1),
+  minP: guard.number('minP', options.minP, 0, 1),
+  seed: guard.whole('seed', options.seed, 0, SEED_LIMIT),
+  stop: guard.stops('stop', options.stop),
+});
+
+function checkedMessages(value: readonly ChatMessage[]): readonly ChatMessage[] {
+  if (!Array.isArray(value) || value.length === 0) throw guard.refuse('messages', 'must be a list with at least one message');
+  value.forEach((message: unknown, index) => {
+    const { role, content } = (message ?? {}) as Partial<Record<'role' | 'content', unknown>>;
+    if (typeof role !== 'string' || typeof content !== 'string') throw guard.refuse(`messages[${index}]`, 'needs a role and a content, both strings');
+  });
+  return value;
+}
+
+export class NativeModel implements Model {
+  readonly path: string;
+  readonly info: ModelInfo;
+  readonly #runner: number;
+  readonly #template: ChatTemplate;
+  #closing: Promise<void> | undefined;
+
+  constructor(path: string, info: ModelInfo, runner: number) {
+    this.path = path;
+    this.info = info;
+    this.#runner = runner;
+    this.#template = new ChatTemplate(info.chatTemplate ?? CHATML);
+    forgotten.register(this, runner, this);
+  }
+
+  #start(kind: string, params: object, blobs: readonly Uint8Array[], options: { signal?: AbortSignal | undefined; onChunk?: (chunk: JobResult) => void }): Job {
+    if (this.#closing) throw new TaraError('TARA_DISPOSED', { what: 'the model' });
+    const signal = guard.signal('signal', options.signal);
+    const job = startJob(kind, { runner: this.#runner, ...params }, { blobs, signal, onChunk: options.onChunk });
+    // The job keeps the model: forgotten ones are closed, and this one is in use.
+    void job.done.then(() => this, () => this);
+    return job;
+  }
+
+  async tokenize(text: string, options: TokenizeOptions = {}): Promise<Int32Array> {
+    const { blob, params } = inputOf('text', guard.text('text', text), options);
+    const result = await this.#start('engine.tokenize', params, [blob], options).done;
+    return new Int32Array(result.blob ?? new ArrayBuffer(0));
+  }
+
+  async detokenize(tokens: Int32Array | readonly number[], options: { readonly special?: boolean } = {}): Promise<string> {
+    const special = guard.boolean('special', options.special) ?? false;
+    const result = await this.#start('engine.detokenize', { special }, [bytesOf(guard.tokens('tokens', tokens))], {}).done;
+    return decoder.decode(result.blob ?? new ArrayBuffer(0));
+  }
+
+  async applyChatTemplate(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt?: boolean } = {}): Promise<string> {
+    return this.#template.render({
+      messages: checkedMessages(messages),
+      addGenerationPrompt: guard.boolean('addGenerationPrompt', options.addGenerationPrompt) ?? true,
+      bosToken: this.info.bos?.text ?? '',
+      eosToken: this.info.eos?.text ?? '',
+    });
+  }
+
+  /** The prompt as native input. A template's own start token goes: the tokenizer adds it. */
+  async #promptOf(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions): Promise<Input> {
+    if (typeof prompt === 'string' || prompt instanceof Int32Array) {
+      return inputOf('prompt', prompt, { addSpecial: options.addSpecial ?? true, parseSpecial: options.parseSpecial ?? true });
+    }
+    const text = await this.applyChatTemplate(prompt);
+    const bos = this.info.bos?.text ?? '';
+    const rest = this.info.addsBos && bos !== '' && text.startsWith(bos) ? text.slice(bos.length) : text;
+    return inputOf('prompt', rest, { addSpecial: this.info.addsBos, parseSpecial: true });
+  }
+
+  generate(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions = {}): Generation {
+    return new NativeGeneration(async (onChunk) => {
+      const sampling = samplingParams(options);
+      const { blob, params } = await this.#promptOf(prompt, options);
+      return this.#start('engine.generate', { ...params, ...sampling }, [blob], { signal: options.signal, onChunk });
+    });
+  }
+
+  embed(text: string, options?: EmbedOptions): Promise<Float32Array>;
+  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(input: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
+    const texts = typeof input === 'string' ? [input] : input;
+    if (!Array.isArray(texts)) throw guard.refuse('texts', 'must be a string or a list of strings');
+    if (texts.length === 0) return [];
+    const blobs = texts.map((text) => utf8.encode(guard.text('texts', text)));
+    const normalize = guard.boolean('normalize', options.normalize) ?? true;
+    const { data, blob } = await this.#start('engine.embed', { normalize }, blobs, options).done;
+    const { dimensions } = data as { dimensions: number };
+    const all = new Float32Array(blob ?? new ArrayBuffer(0));
+    const rows = texts.map((_, index) => all.slice(index * dimensions, (index + 1) * dimensions));
+    return typeof input === 'string' ? (rows[0] ?? new Float32Array(0)) : rows;
+  }
+
+  async score(text: string | Int32Array, options: ScoreOptions = {}): Promise<Score> {
+    const { blob, params } = inputOf('text', text, options);
+    const promptTokens = guard.whole('promptTokens', options.promptTokens, 0, COUNT_LIMIT);
+    const result = await this.#start('engine.score', { ...params, promptTokens }, [blob], options).done;
+    return { ...(result.data as Omit<Score, 'logProbabilities'>), logProbabilities: new Float32Array(result.blob ?? new ArrayBuffer(0)) };
+  }
+
+  dispose(): Promise<void> {
+    if (!this.#closing) {
+      forgotten.unregister(this);
+      this.#closing = closeRunner(this.#runner);
+    }
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.dispose();
+  }
+}

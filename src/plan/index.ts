@@ -1,0 +1,13 @@
+/**
+ * Plans: what a model transformation reads, does and writes, as plain data; parsed, printed, sized,
+ * lowered and run. May import src/errors.ts, src/formats and src/engine/jobs.ts.
+ */
+export * from './layout.js';
+export * from './lower.js';
+export * from './order.js';
+export * from './parse.js';
+export * from './presets.js';
+export * from './print.js';
+export * from './run.js';
+export * from './schema.js';
+export * from './size.js';

@@ -1,0 +1,42 @@
+/** A plan for people: sources, outputs, and one line for each tensor. Its JSON form is JSON.stringify of the plan. */
+import { tensorBytes } from '../formats/ggml-types.js';
+import type { Plan, PlanStep, PlanTensor, TensorRef } from './schema.js';
+
+const ref = ({ src, tensor }: TensorRef): string => `${src}:${tensor}`;
+
+function printStep(step: PlanStep): string {
+  switch (step.op) {
+    case 'read': return ref(step);
+    case 'stack': return `stack(${step.parts.map(ref).join(', ')})`;
+    case 'values': return `values(${step.values.length})`;
+    case 'transpose': return 'transpose';
+    case 'rows': return 'table' in step.take ? `rows(${step.take.table})` : `rows(rope of ${step.take.ropeHeads} heads)`;
+    case 'cols': return `cols(${step.take.table})`;
+    case 'affine': return `x * ${step.scale} + ${step.offset}`;
+    case 'delta': return step.terms.map(({ weight, scale, a, transposed }) => `+ ${weight} * ${scale} * ${a.src}${transposed === true ? '^T' : ''}`).join(' ');
+  }
+}
+
+function printTensor({ name, ne, steps, to }: PlanTensor): string {
+  const targets = to.map(({ out, type, name: other }) => `${out}=${type}${other === undefined ? '' : ` as ${other}`}`).join(' ');
+  return `  ${name} [${ne.join(', ')}] ${targets} <- ${steps.map(printStep).join(' | ')}`;
+}
+
+function printMetadata(entry: Plan['metadata'][number]): string {
+  const { value } = entry;
+  if (typeof value !== 'object') return `  ${entry.key} = ${JSON.stringify(value)}`;
+  return `  ${entry.key} = ${value.of}[${'items' in value ? value.items.length : value.length}]`;
+}
+
+/** Throws TARA_PLAN_INVALID when a type does not fit a row length. */
+export function printPlan(plan: Plan): string {
+  const lines = ['sources:', ...Object.entries(plan.sources).map(([id, { path, format, size }]) => `  ${id} = ${path} (${format}, ${size} bytes)`), 'outputs:'];
+  for (const [id, output] of Object.entries(plan.outputs)) {
+    const sizes = plan.tensors.flatMap(({ ne, to }) => to.filter(({ out }) => out === id).map(({ type }) => tensorBytes(type, ne)));
+    const weights = sizes.reduce((sum, bytes) => sum + bytes, 0);
+    lines.push(`  ${id} = ${output.path ?? '(measured only)'} (${sizes.length} tensors, ${weights} bytes of weights, ${output.order} order)`);
+    lines.push(...output.set.map((entry) => `  ${printMetadata(entry)}`), ...output.remove.map((key) => `    without ${key}`));
+  }
+  lines.push('metadata:', ...plan.metadata.map(printMetadata), 'tensors:', ...plan.tensors.map(printTensor));
+  return `${lines.join('\n')}\n`;
+}

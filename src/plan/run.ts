@@ -1,0 +1,67 @@
+/** Runs a lowered plan in the native executor. */
+import { stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { TaraError } from '../errors.js';
+import { startJob } from '../engine/jobs.js';
+import type { Lowered } from './lower.js';
+
+export interface PlanProgress {
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+  readonly bytesWritten: number;
+  readonly tensor: string;
+  readonly seconds: number;
+}
+
+export interface RunOptions {
+  /** Native threads; all cores when left out. */
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** At most ten times a second. */
+  readonly onProgress?: ((progress: PlanProgress) => void) | undefined;
+}
+
+export interface PlanResult {
+  readonly outputs: readonly { readonly path: string; readonly bytes: number }[];
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  readonly seconds: number;
+  /** The most memory that blocks and factors took together. */
+  readonly peakScratchBytes: number;
+  readonly threads: number;
+}
+
+/** Throws TARA_DISK_FULL when the outputs of one file system do not fit, TARA_WRITE_FAILED when a folder is missing. */
+async function checkSpace(outputs: Lowered['outputs']): Promise<void> {
+  const needed = new Map<number, { path: string; folder: string; bytes: number }>();
+  for (const { path, bytes } of outputs) {
+    const folder = dirname(path);
+    const device = await stat(folder).then(({ dev }) => dev, (cause: unknown) => {
+      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
+      throw new TaraError('TARA_WRITE_FAILED', { path, reason }, { cause });
+    });
+    const before = needed.get(device);
+    needed.set(device, { path, folder, bytes: (before?.bytes ?? 0) + bytes });
+  }
+  for (const { path, folder, bytes } of needed.values()) {
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize < bytes) throw new TaraError('TARA_DISK_FULL', { path, needed: bytes });
+  }
+}
+
+/**
+ * Writes every output of a lowered plan: each appears whole under its path or not at all, all of
+ * them after the last one is complete. Main thread or worker. Throws TARA_ABORTED,
+ * TARA_FILE_CHANGED, TARA_TENSOR_NOT_FINITE, TARA_DISK_FULL, TARA_WRITE_FAILED, TARA_FILE_UNREADABLE.
+ */
+export async function runPlan(lowered: Lowered, options: RunOptions = {}): Promise<PlanResult> {
+  const { threads, signal, onProgress } = options;
+  await checkSpace(lowered.outputs);
+  // The plan is JSON already: parsing it here only to print it again would hold up the event loop.
+  const params = `{"plan":${lowered.json}${threads === undefined ? '' : `,"threads":${Math.max(1, Math.trunc(threads))}`}}`;
+  const { data } = await startJob('plan.run', params, {
+    blobs: lowered.headers, signal,
+    ...(onProgress === undefined ? {} : { onProgress: (progress: unknown) => onProgress(progress as PlanProgress) }),
+  }).done;
+  return data as PlanResult;
+}
