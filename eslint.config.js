@@ -5,13 +5,14 @@ import tseslint from 'typescript-eslint';
 const ROOMS = {
   kernel: [],
   formats: [],
+  workers: [],
+  engine: ['formats'],
   plan: ['formats', 'engine'],
-  engine: ['formats', 'plan'],
-  convert: ['formats', 'plan'],
-  workers: ['engine', 'plan', 'formats', 'convert'],
+  convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats'],
   chat: ['models', 'engine', 'kernel'],
   phases: ['models', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  testing: ['kernel'],
 };
 const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'chat', 'phases', 'cli', 'testing', 'server'];
 

@@ -57,7 +57,7 @@ export async function createTara(options: TaraOptions = {}): Promise<Tara> {
   const host = await bootHost(home, cwd);
   await host.start();
   const engine = createTaraEngine();
-  const phases = createPhases({ home, hooks: host.hooks, compressor: () => host.find(CAPABILITIES.compressor) });
+  const phases = createPhases({ home, hooks: host.hooks, engine, compressor: () => host.find(CAPABILITIES.compressor) });
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => (closing ??= Promise.all([engine.dispose(), host.stop()]).then(() => undefined));
   return { engine, phases, plugins: () => host.plugins(), use: (token) => host.use(token), close, [Symbol.asyncDispose]: close };

@@ -76,25 +76,24 @@ export async function cleanInPlace({ tree, findings, removed }: Examination, sig
 
 async function moveAway(root: string, to: string, entries: ReadonlyMap<string, Entry>, entry: Entry): Promise<void> {
   await mkdir(to, { recursive: true });
-  let [source, target]: [string | Buffer, string | Buffer] = [root, to];
+  let source: string | Buffer = root;
   const parts = entry.path.split('/');
   for (let depth = 1; depth < parts.length; depth++) {
     const folder = entries.get(parts.slice(0, depth).join('/'));
     if (folder === undefined) continue;
-    [source, target] = [placeOf(root, folder), placeOf(to, folder)];
-    await mkdir(target, { recursive: true });
+    source = placeOf(root, folder);
+    await mkdir(placeOf(to, folder), { recursive: true });
   }
   const from = placeOf(root, entry);
-  // A folder that is moved changes its own entry for its parent, so it must be writable too.
-  const move = () => rename(from, placeOf(to, entry));
-  await inFolder(source, () => (entry.kind === 'folder' ? inFolder(from, async () => move()).catch(restoreMode(placeOf(to, entry), entry.mode)) : move()));
+  const place = placeOf(to, entry);
+  const unlocked = entry.kind === 'folder' && (entry.mode & 0o200) === 0;
+  await inFolder(source, async () => {
+    // Moving a folder rewrites its entry for its parent, so it must be writable meanwhile.
+    if (unlocked) await chmod(from, entry.mode | 0o200);
+    await rename(from, place);
+    if (unlocked) await chmod(place, entry.mode);
+  });
 }
-
-/** inFolder looks for the folder where it was; after the move its permissions are given back where it is now. */
-const restoreMode = (place: string | Buffer, mode: number) => async (thrown: unknown): Promise<void> => {
-  if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
-  await chmod(place, mode);
-};
 
 async function fix(root: string, to: string, file: string, text: string, mode: number | undefined): Promise<void> {
   const path = join(root, file);

@@ -21,7 +21,7 @@ export function placeFiles(files: readonly DeployFile[]): PlacedFile[] {
   return files.map((file) => {
     if (file.domain !== undefined && !DOMAIN.test(file.domain)) throw new TaraError('TARA_OPTION_INVALID', { option: 'domain', reason: `${JSON.stringify(file.domain.slice(0, 80))} is no name of a domain` });
     const folder = FOLDERS[file.role] + (file.role === 'adapter' && file.domain !== undefined ? `/${file.domain}` : '');
-    const name = basename(file.path).replace(/[\\\0-\x1f]/g, '_');
+    const name = basename(file.path).replace(/[\\\p{Cc}]/gu, '_');
     let path = `${folder}/${name}`;
     for (let count = 2; taken.has(path.toLowerCase()); count++) path = `${folder}/${count}-${name}`;
     taken.add(path.toLowerCase());

@@ -4,7 +4,7 @@ import type { Crisis } from 'tara-gguf/plugin';
 import { FICTION, IDIOMS, RULES, SUBJECT } from './crisis-rules.js';
 
 /** A piece is judged alone; pieces overlap, so that no sentence is lost between two. */
-const PIECE = 8000;
+const PIECE = 2000;
 const OVERLAP = 400;
 
 /** The spelling the rules are written in. */

@@ -10,7 +10,7 @@ const stems = new Map<string, string>();
 function cut(word: string): string {
   const base = word.replace(/'s$/, '');
   if (base.length < 4 || /\d/.test(base)) return base;
-  const single = base.endsWith('ies') && base.length > 4 ? `${base.slice(0, -3)}y` : /[^su]s$/.test(base) ? base.slice(0, -1) : base;
+  const single = base.endsWith('ies') && base.length > 4 ? `${base.slice(0, -3)}y` : /[^sui]s$/.test(base) ? base.slice(0, -1) : base;
   const bare = single.replace(/(?:ing|ed)$/, '');
   if (bare === single || bare.length < 3 || !/[aeiouy]/.test(bare)) return single.replace(/e$/, '');
   return bare.replace(/([^aeiouls])\1$/, '$1').replace(/e$/, '');

@@ -13,7 +13,7 @@ import type { ConvertInput, ConvertOutput } from './input.js';
 import { interleave, runs } from './rope.js';
 import { pinned } from './source.js';
 import { tokenizerEntries } from './tokenizers/index.js';
-import { autoType, convertedType, FILE_TYPES, plainType, presetChoice, QUANTIZATION_VERSION, type FloatType, type PresetModel, type TypedTensor } from './types.js';
+import { autoType, convertedType, FILE_TYPES, plainType, presetChoice, QUANTIZATION_VERSION, type FloatType, type PresetModel, type PresetTensor } from './types.js';
 
 const DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
 
@@ -75,13 +75,13 @@ function ropeStep({ ne, rule }: Found, dims: Dims, config: ModelConfig, tables: 
   return [{ op: 'cols', take: { table } }];
 }
 
-const typed = (tensors: readonly Mapped[], type: FloatType): TypedTensor[] =>
+const typed = (tensors: readonly Mapped[], type: FloatType): PresetTensor[] =>
   tensors.map(({ name, ne }) => ({ name, ne, type: convertedType(name, ne, type) }));
 
 interface OutputTypes {
   readonly id: string;
   readonly output: PlanOutput;
-  readonly types: ReadonlyMap<string, TypedTensor['type']>;
+  readonly types: ReadonlyMap<string, PresetTensor['type']>;
 }
 
 /** An output whose keys all stand in the metadata already needs to set none, and keeps the reference's order. */

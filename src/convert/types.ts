@@ -1,7 +1,10 @@
 /** Which type each tensor of an output gets: llama.cpp's converter for plain types, llama-quantize for presets. */
-import { TaraError } from '../errors.js';
 import { ggmlType } from '../formats/ggml-types.js';
+import { layerOrder } from '../plan/order.js';
+import type { PresetModel, PresetTensor } from '../plan/presets.js';
 import type { TensorType } from '../plan/schema.js';
+
+export type { PresetModel, PresetTensor } from '../plan/presets.js';
 
 /** What `--outtype` of the converter takes. */
 export const PLAIN_TYPES = ['f32', 'f16', 'bf16', 'q8_0', 'auto'] as const;
@@ -33,47 +36,18 @@ export function convertedType(name: string, ne: readonly number[], type: FloatTy
   return type === 'q8_0' && (ne[0] ?? 1) % ggmlType('q8_0').blockSize !== 0 ? 'f16' : type;
 }
 
-/** The shape of a model as llama-quantize's rules look at it. */
-export interface PresetModel {
-  readonly architecture: string;
-  readonly n_embd: number;
-  readonly n_ff: number;
-  readonly n_layer: number;
-  readonly n_head: number;
-  readonly n_head_kv: number;
-  readonly n_expert: number;
-  readonly n_embd_head_k: number;
-  readonly n_embd_head_v: number;
-}
-
-export interface TypedTensor {
-  readonly name: string;
-  readonly ne: readonly number[];
-  /** The type before quantization. */
-  readonly type: TensorType;
-}
-
 export interface PresetChoice {
   readonly fileType: number;
   readonly types: ReadonlyMap<string, TensorType>;
 }
 
-/**
- * The types of a preset such as Q4_K_M for all tensors; those that are not quantized keep theirs.
- * Throws TARA_TYPE_UNKNOWN, TARA_TYPE_NEEDS_IMATRIX.
- */
-export async function presetChoice(model: PresetModel, tensors: readonly TypedTensor[], preset: string): Promise<PresetChoice> {
+/** The types of a preset such as Q4_K_M for all tensors. Throws TARA_TYPE_UNKNOWN, TARA_TYPE_NEEDS_IMATRIX. */
+export async function presetChoice(model: PresetModel, tensors: readonly PresetTensor[], name: string): Promise<PresetChoice> {
   // The rules are llama.cpp's own, in the addon: loaded only by those who ask for a preset.
-  const { PRESETS, presetTypes } = await import('../plan/presets.js');
-  const { layerOrder } = await import('../plan/index.js');
-  const name = preset.toUpperCase();
-  const known = PRESETS[name];
-  const usable = Object.keys(PRESETS).filter((other) => !PRESETS[other]?.needsImatrix);
-  if (!known) throw new TaraError('TARA_TYPE_UNKNOWN', { type: preset, known: [...new Set([...PLAIN_TYPES, ...usable])].join(', ') });
-  if (known.needsImatrix) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type: name, known: usable.join(', ') });
-  // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers over the rest in this order.
+  const { preset, presetTypes } = await import('../plan/presets.js');
+  const { ftype } = preset(name);
+  // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers in this order.
   const ordered = [...tensors].sort((a, b) => layerOrder(a.name, b.name));
   const chosen = presetTypes(model, ordered, name);
-  const types = new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type]));
-  return { fileType: known.ftype, types };
+  return { fileType: ftype, types: new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type])) };
 }

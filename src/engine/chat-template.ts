@@ -20,8 +20,10 @@ const parseTemplate = (source: string): Program =>
   (parse as (tokens: unknown) => Program)((tokenize as (source: string, options: object) => unknown)(source, { lstrip_blocks: true, trim_blocks: true }));
 const LibraryInterpreter = Interpreter as new (scope: Scope) => Evaluator;
 
-/** Evaluation steps, characters of one text, items of one list, milliseconds in all. */
-const LIMITS = { steps: 2_000_000, text: 1 << 23, items: 1 << 17, ms: 1000, source: 1 << 20 };
+/** Milliseconds for one rendering, characters of one text, items of one list, characters of a template. */
+const LIMITS = { ms: 500, text: 1 << 23, items: 1 << 17, source: 1 << 20 };
+/** Work between two looks at the clock: a node, or an item of a list it gave (a loop over it evaluates no further node). */
+const WORK_BETWEEN_LOOKS = 4096;
 
 /** What llama.cpp uses for a model without a template. */
 export const CHATML = `{%- for message in messages -%}
@@ -31,18 +33,21 @@ export const CHATML = `{%- for message in messages -%}
 
 const exceeded = (what: string): Error => new Error(`it ran into the limit on ${what}`);
 
-/** Counts every node it evaluates and looks at every value, so that neither time nor memory can run away. */
+/** Looks at the clock and at every value, so that neither time nor memory can run away. */
 class BoundedInterpreter extends LibraryInterpreter {
-  #steps = 0;
+  #work = 0;
   readonly #deadline = performance.now() + LIMITS.ms;
 
   override evaluate(statement: Program | undefined, scope: Scope): Value {
-    if (++this.#steps > LIMITS.steps) throw exceeded('steps');
-    if ((this.#steps & 1023) === 0 && performance.now() > this.#deadline) throw exceeded('time');
     const result = super.evaluate(statement, scope);
     const { value } = result;
     if (typeof value === 'string' && value.length > LIMITS.text) throw exceeded('text');
     if (Array.isArray(value) && value.length > LIMITS.items) throw exceeded('list items');
+    this.#work += Array.isArray(value) ? 1 + value.length : 1;
+    if (this.#work > WORK_BETWEEN_LOOKS) {
+      this.#work = 0;
+      if (performance.now() > this.#deadline) throw exceeded('time');
+    }
     return result;
   }
 }

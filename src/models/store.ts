@@ -32,6 +32,17 @@ interface Resident {
   lastUse: number;
 }
 
+/** The promise, or TARA_ABORTED as soon as the signal fires. */
+function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return promise;
+  return new Promise((resolvePromise, reject) => {
+    const abort = () => reject(new TaraError('TARA_ABORTED'));
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolvePromise, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
 export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4 }: ModelStoreOptions = {}): ModelStore {
   const residents = new Map<string, Resident>();
   let uses = 0;
@@ -68,13 +79,14 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4 }:
   return {
     async acquire(path, options = {}) {
       if (closed) throw new TaraError('TARA_DISPOSED', { what: 'the model store' });
-      const { signal, onProgress, ...shape } = options;
-      const key = JSON.stringify([resolve(path), shape]);
+      const { signal, ...shape } = options;
+      const key = JSON.stringify([resolve(path), { ...shape, onProgress: undefined }]);
       let resident = residents.get(key);
       if (!resident) {
         // Nothing may come between the look-up and the entry, or two callers would load twice.
         const size = stat(path).then(({ size: bytes }) => bytes, () => 0);
-        const model = engine.load(path, options);
+        // One caller's signal must not end a load that others wait for.
+        const model = engine.load(path, shape);
         resident = { key, bytes: 0, model, leases: 0, lastUse: 0 };
         residents.set(key, resident);
         const entry = resident;
@@ -84,9 +96,10 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4 }:
       resident.leases += 1;
       resident.lastUse = uses++;
       try {
-        return leaseOf(resident, await resident.model);
+        return leaseOf(resident, await untilAborted(resident.model, signal));
       } catch (error) {
         resident.leases -= 1;
+        trim();
         throw error;
       }
     },

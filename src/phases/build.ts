@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { convert, type ConvertReport } from '../convert/index.js';
 import { asTaraError, TaraError } from '../errors.js';
 import { readAdapter } from '../formats/index.js';
+import type { Engine } from '../engine/index.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { HookCaller } from '../kernel/services.js';
-import type { MetadataEntry } from '../plan/index.js';
+import { domainLoss, readLossItems, type DomainLoss } from '../models/index.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import { phaseMetadata } from './build-metadata.js';
 import { proposeTypes } from './build-types.js';
@@ -19,6 +20,8 @@ export interface BuildServices {
   readonly hooks: HookCaller;
   /** Absent where no plugin provides it: presets still build. */
   readonly compressor: Compressor | undefined;
+  /** Measures the built file on the domains' own lines; without one nothing is measured. */
+  readonly engine?: Engine | undefined;
   /** Settings that go into the file's metadata for whoever answers from it. */
   readonly settings?: { readonly router?: unknown; readonly emotion?: unknown };
   readonly pool?: Pool;
@@ -52,12 +55,13 @@ export interface BuildReport {
   readonly ratio: number;
   readonly domains: readonly string[];
   readonly weights: Readonly<Record<string, number>>;
+  /** Cleaning, planning, merging and writing; measuring is not part of it. */
   readonly seconds: number;
   readonly planSeconds: number;
   readonly runSeconds: number;
   readonly peakRssBytes: number;
-  /** Measured; null while nothing has been measured. */
-  readonly quality: Readonly<Record<string, unknown>> | null;
+  /** Mean token loss (nats) of the built file on the unseen lines of each domain that has some; null when none has. */
+  readonly quality: { readonly domainLoss: Readonly<Record<string, DomainLoss>>; readonly seconds: number } | null;
 }
 
 export interface BuildInputs {
@@ -69,6 +73,9 @@ export interface BuildInputs {
 
 /** Peak resident memory of this process, in bytes. */
 export const peakRss = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** Tokens of an item that are measured at most. */
+const MEASURED_CONTEXT = 2048;
 
 async function isPath(path: string): Promise<boolean> {
   return stat(path).then(() => true, () => false);
@@ -124,7 +131,7 @@ async function baseBytes(base: string): Promise<number> {
   return (await readCheckpoint(base)).shards.reduce((sum, { size }) => sum + size, 0);
 }
 
-async function run(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<{ converted: ConvertReport; output: string; metadata: readonly MetadataEntry[] }> {
+async function run(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<{ converted: ConvertReport; output: string }> {
   const workDir = join(build.folder, 'work');
   const paths = await cleanAdapters(inputs, workDir, services, options);
   options.onProgress?.('plan', null);
@@ -143,7 +150,24 @@ async function run(build: Build, inputs: BuildInputs, services: BuildServices, o
       onProgress: ({ bytesRead, bytesTotal, tensor }) => options.onProgress?.('merge and quantize', bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
     },
   );
-  return { converted, output, metadata };
+  return { converted, output };
+}
+
+async function measureQuality(inputs: BuildInputs, output: string, services: BuildServices, options: BuildOptions): Promise<BuildReport['quality']> {
+  const texts = inputs.domains.flatMap(({ name, text }) => (text === null ? [] : [{ name, text }]));
+  if (!services.engine || texts.length === 0) return null;
+  const started = performance.now();
+  const model = await services.engine.load(output, { slots: 1, contextSize: MEASURED_CONTEXT, threads: options.threads, signal: options.signal });
+  try {
+    const losses: Record<string, DomainLoss> = {};
+    for (const [index, { name, text }] of texts.entries()) {
+      options.onProgress?.('measure', index / texts.length, name);
+      losses[name] = await domainLoss(model, await readLossItems(text), options.signal);
+    }
+    return { domainLoss: losses, seconds: (performance.now() - started) / 1000 };
+  } finally {
+    await model.dispose();
+  }
 }
 
 /** Builds a phase. The registry has the build as running, then as good or failed; a failure removes its files. */
@@ -159,6 +183,8 @@ export async function buildPhase(services: BuildServices, number: number, option
     const { converted, output } = await run(build, inputs, services, options);
     const file = converted.files[0];
     if (!file) throw new TaraError('TARA_INTERNAL', { reason: 'the plan wrote no file' });
+    const seconds = (performance.now() - started) / 1000;
+    const quality = await measureQuality(inputs, output, services, options);
     const report: BuildReport = {
       build: build.id,
       phase: number,
@@ -169,14 +195,15 @@ export async function buildPhase(services: BuildServices, number: number, option
       ratio: file.bytes / (await baseBytes(inputs.base)),
       domains: inputs.domains.map(({ name }) => name),
       weights: inputs.weights,
-      seconds: (performance.now() - started) / 1000,
+      seconds,
       planSeconds: converted.planSeconds,
       runSeconds: converted.runSeconds,
       peakRssBytes: peakRss(),
-      quality: null,
+      quality,
     };
     registry.builds.finish(build.id, {
       output, bytes: report.bytes, seconds: report.seconds, peakRssBytes: report.peakRssBytes, ratio: report.ratio,
+      ...(quality ? { quality } : {}),
       report: { domains: report.domains, weights: report.weights, types: report.types, base: inputs.base },
     });
     void services.hooks.observe('phase:built', { phase: number, domains: report.domains, output, bytes: report.bytes, type: report.type, seconds: report.seconds });

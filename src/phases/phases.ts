@@ -1,5 +1,6 @@
 /** Phases as a library object: each call opens the registry, does one thing and closes it. */
 import { resolve } from 'node:path';
+import type { Engine } from '../engine/index.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { HookCaller } from '../kernel/services.js';
 import { buildPhase, type BuildOptions, type BuildReport } from './build.js';
@@ -28,10 +29,11 @@ export interface Phases {
 export interface PhasesOptions {
   readonly home: Home;
   readonly hooks: HookCaller;
+  readonly engine: Engine;
   compressor(): Compressor | undefined;
 }
 
-export function createPhases({ home, hooks, compressor }: PhasesOptions): Phases {
+export function createPhases({ home, hooks, engine, compressor }: PhasesOptions): Phases {
   const read = <T>(work: (registry: Registry) => T): T => {
     using registry = Registry.open(home, { create: false });
     return work(registry);
@@ -58,7 +60,7 @@ export function createPhases({ home, hooks, compressor }: PhasesOptions): Phases
     })),
     async build(phase, options = {}) {
       using registry = Registry.open(home);
-      return await buildPhase({ registry, hooks, compressor: compressor() }, phaseNumber(phase), options);
+      return await buildPhase({ registry, hooks, engine, compressor: compressor() }, phaseNumber(phase), options);
     },
   };
 }

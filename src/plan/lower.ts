@@ -54,7 +54,7 @@ const elements = (ne: readonly number[]): number => ne.reduce((product, n) => pr
 const matrixOf = (ne: readonly number[]): Matrix => ({ cols: ne[0] ?? 1, rows: elements(ne.slice(1)) });
 
 /** Reads a source's header again and makes sure that it is the file the plan was made for. */
-async function readSource(id: string, index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
+async function readSource(index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
   const file = source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
   if (file.size !== source.size || file.mtimeMs !== source.mtimeMs || file.headerHash !== source.headerHash) {
     throw new TaraError('TARA_FILE_CHANGED', { path: source.path });
@@ -71,7 +71,6 @@ async function readSource(id: string, index: number, source: PlanSource, signal:
       spans.set(tensor.name, { src: index, offset: tensor.offset, type, ne: tensor.shape.length === 0 ? [1] : [...tensor.shape].reverse() });
     }
   }
-  if (spans.size === 0) throw invalid(`sources.${id} holds no tensors that can be read`);
   return spans;
 }
 
@@ -232,7 +231,7 @@ function lowerTensor(plan: Plan, spans: Spans, tables: Tables, tensor: PlanTenso
 export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | undefined } = {}): Promise<Lowered> {
   const { plan } = p;
   const spans = new Map<string, Map<string, Span>>();
-  for (const [index, [id, source]] of Object.entries(plan.sources).entries()) spans.set(id, await readSource(id, index, source, options.signal));
+  for (const [index, [id, source]] of Object.entries(plan.sources).entries()) spans.set(id, await readSource(index, source, options.signal));
   const tables: Tables = { index: new Map(Object.keys(plan.tables).map((id, index) => [id, index])), runs: Object.values(plan.tables) };
 
   const ids = Object.keys(plan.outputs);

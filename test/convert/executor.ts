@@ -131,7 +131,10 @@ export async function runReference(plan: Plan, out: string): Promise<{ name: str
       if (step.op === 'read') matrix = read(step);
       else if (step.op === 'values') matrix = { rows: 1, cols: step.values.length, data: Float32Array.from(step.values) };
       else if (step.op === 'rows') matrix = takeRows(matrix, 'table' in step.take ? expand(plan.tables[step.take.table] ?? []) : interleave(matrix.rows, step.take.ropeHeads));
-      else if (step.op === 'delta') {
+      else if (step.op === 'cols') {
+        const [{ data, rows, cols }, indices] = [matrix, expand(plan.tables[step.take.table] ?? [])];
+        matrix = { rows, cols: indices.length, data: Float32Array.from({ length: rows * indices.length }, (_, i) => data[Math.floor(i / indices.length) * cols + (indices[i % indices.length] ?? 0)] ?? 0) };
+      } else if (step.op === 'delta') {
         for (const term of step.terms) {
           const [a, b] = [read(term.a), read(term.b)];
           for (let row = 0; row < matrix.rows; row++) {

@@ -22,7 +22,7 @@ describe('failures', () => {
     ['what the template itself refuses', "{{ raise_exception('roles must alternate') }}", /roles must alternate/],
     ['a syntax error', '{% for %}', /.+/],
     ['a range without end', '{% for i in range(1000000000) %}x{% endfor %}', /list items/],
-    ['loops in loops', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}', /steps|time/],
+    ['loops in loops', '{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}', /time/],
     ['a list that doubles', '{% set ns = namespace(x=[1]) %}{% for i in range(40) %}{% set ns.x = ns.x + ns.x %}{% endfor %}', /list items/],
     ['a text that doubles', "{% set ns = namespace(x='ab') %}{% for i in range(60) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}", /text/],
     ['a macro that calls itself', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}', /.+/],

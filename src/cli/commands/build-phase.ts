@@ -1,4 +1,5 @@
 /** build-phase: merges a phase's complete domains into one compressed GGUF. */
+import { createEngine } from '../../engine/index.js';
 import { buildInputs, buildPhase, type BuildOptions, type BuildStep } from '../../phases/build.js';
 import { compressionType, phaseNumber, quantizationName } from '../../phases/settings.js';
 import { CAPABILITIES } from '../../kernel/capabilities.js';
@@ -76,9 +77,10 @@ const command: CoreCommand = {
     const registry = await context.registry('write');
     await context.plugins();
     const progress = stepProgress(context);
+    await using engine = createEngine();
     try {
       const report = await buildPhase(
-        { registry, hooks: context.use(hooks), compressor: context.find(CAPABILITIES.compressor) },
+        { registry, engine, hooks: context.use(hooks), compressor: context.find(CAPABILITIES.compressor) },
         number,
         { ...options, onProgress: progress.onProgress },
       );
@@ -90,6 +92,7 @@ const command: CoreCommand = {
           ['type', `${report.type}: ${Object.entries(report.types).map(([type, count]) => `${count} x ${type}`).join(', ')}`],
           ['time', `${formatSeconds(report.seconds)} (plan ${formatSeconds(report.planSeconds)}, merge and quantize ${formatSeconds(report.runSeconds)})`],
           ['peak memory', formatBytes(report.peakRssBytes)],
+          ...Object.entries(report.quality?.domainLoss ?? {}).map(([name, loss]) => [`loss: ${name}`, `${loss.meanLoss.toFixed(3)} nats a token, over ${loss.tokens} unseen tokens`] as const),
         ]),
       };
     } finally {

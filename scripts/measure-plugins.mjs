@@ -1,0 +1,100 @@
+#!/usr/bin/env node
+/**
+ * Prints the tables of docs/emotion.md and docs/router.md: the shipped emotion model, crisis rules and router on the
+ * development sets. `npm run setup && node scripts/measure-plugins.mjs [--data ../shared/data]`
+ */
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+
+const { values: options } = parseArgs({ options: { data: { type: 'string', default: fileURLToPath(new URL('../../shared/data', import.meta.url)) } } });
+const load = (path) => import(new URL(`../dist/plugins/${path}.js`, import.meta.url));
+const rows = (path, header = false) => readFileSync(path, 'utf8').split('\n').filter((line) => line.trim() !== '').slice(header ? 1 : 0).map((line) => line.split('\t'));
+const data = (path) => join(options.data, path);
+const own = (name) => fileURLToPath(new URL(`../test/plugins/${name}`, import.meta.url));
+const percent = (part, whole) => `${((100 * part) / whole).toFixed(1)} % (${part}/${whole})`;
+
+/** Milliseconds of this process's CPU time since `begin`: a busy machine does not change it. */
+function spent(begin) {
+  const { user, system } = process.cpuUsage(begin);
+  return (user + system) / 1000;
+}
+
+const { loadModel } = await load('emotion/model');
+const { analyze } = await load('emotion/analyze');
+const { configSchema } = await load('router/config');
+const { createRouter } = await load('router/service');
+const { EMOTIONS } = await import(new URL('../dist/src/plugin.js', import.meta.url));
+const model = await loadModel();
+
+async function emotionTable(name, path) {
+  const lines = rows(path);
+  const counts = EMOTIONS.map(() => [0, 0, 0]);
+  for (const [text, gold = ''] of lines) {
+    const { labels } = await analyze(model, text);
+    EMOTIONS.forEach((emotion, c) => {
+      const [is, says] = [gold.split(',').includes(emotion), labels.includes(emotion)];
+      if (is && says) counts[c][0] += 1;
+      else if (says) counts[c][1] += 1;
+      else if (is) counts[c][2] += 1;
+    });
+  }
+  const f1 = counts.map(([hit, extra, missed]) => (2 * hit) / Math.max(1, 2 * hit + extra + missed));
+  const begin = process.cpuUsage();
+  for (const [text] of lines) await analyze(model, text);
+  const milliseconds = spent(begin) / lines.length;
+  console.log(`${name}: macro-F1 ${(f1.reduce((a, b) => a + b) / 8).toFixed(3)}; ${EMOTIONS.map((emotion, c) => `${emotion} ${f1[c].toFixed(2)}`).join(', ')}; ${milliseconds.toFixed(3)} ms a text`);
+}
+
+async function dominant(name, lines) {
+  const right = [];
+  for (const [text, gold] of lines) right.push((await analyze(model, text)).dominant === gold);
+  console.log(`${name}: dominant right ${percent(right.filter(Boolean).length, lines.length)}`);
+}
+
+async function crisis(name, lines) {
+  const levels = [];
+  for (const [text, gold] of lines) levels.push([gold, (await analyze(model, text)).crisis.level]);
+  const of = (gold, good) => percent(levels.filter(([is, says]) => is === gold && good(says)).length, levels.filter(([is]) => is === gold).length);
+  console.log(`${name}: acute found ${of('acute', (says) => says === 'acute')}, concern noticed ${of('concern', (says) => says !== 'none')}, false alarms ${of('none', (says) => says !== 'none')}`);
+}
+
+async function routing(name, lines, weights, withEmotion) {
+  const router = createRouter(configSchema.parse({ weights }), { find: (token) => (withEmotion && token.name === 'emotion' ? { analyze: (text) => analyze(model, text) } : undefined), log: { warn: () => {} } });
+  let right = 0;
+  const [none, bins] = [[0, 0, 0], Array.from({ length: 10 }, () => [0, 0, 0])];
+  const begin = process.cpuUsage();
+  for (const [text, domain, others = ''] of lines) {
+    const decision = await router.route(text);
+    const good = [domain, ...others.split(',')].includes(decision.domain);
+    right += good ? 1 : 0;
+    const bin = bins[Math.min(9, Math.floor(decision.confidence * 10))];
+    bin[0] += 1; bin[1] += decision.confidence; bin[2] += good ? 1 : 0;
+    if (decision.domain === 'none' && domain === 'none') none[0] += 1;
+    else if (decision.domain === 'none') none[1] += 1;
+    else if (domain === 'none') none[2] += 1;
+  }
+  const milliseconds = spent(begin) / lines.length;
+  const error = bins.reduce((sum, [n, p, good]) => sum + (n === 0 ? 0 : (n / lines.length) * Math.abs(p / n - good / n)), 0);
+  const noneF1 = none[0] + none[2] === 0 ? '' : `, "none" F1 ${((2 * none[0]) / (2 * none[0] + none[1] + none[2])).toFixed(2)}`;
+  console.log(`${name}: right ${percent(right, lines.length)}${noneF1}, calibration error ${error.toFixed(3)}, ${milliseconds.toFixed(2)} ms a text`);
+}
+
+await emotionTable('XED dev', data('emotion/xed.dev.tsv'));
+await emotionTable('GoEmotions dev', data('emotion/goemotions.dev.tsv'));
+await dominant('handwritten emotion', rows(data('handwritten/emotion.tsv'), true));
+await dominant('own lines', rows(own('emotion-lines.tsv')));
+await crisis('handwritten crisis', rows(data('handwritten/crisis.tsv'), true));
+await crisis('own crisis lines', rows(own('emotion-crisis.tsv')));
+const handwritten = rows(data('handwritten/routing.tsv'), true);
+await routing('handwritten routing', handwritten, {}, true);
+await routing('  without emotion', handwritten, {}, false);
+await routing('own routing lines', rows(own('router-lines.tsv')), {}, true);
+const dev = rows(data('routing/routing.dev.tsv'));
+for (const source of [...new Set(dev.map((line) => line[2]))].sort()) {
+  const lines = dev.filter((line) => line[2] === source).map(([text, domain]) => [text, domain]);
+  await routing(source, lines, {}, true);
+  await routing(`  ${source} without emotion`, lines, {}, false);
+}
