@@ -37,6 +37,10 @@ const Registry & registry() {
     made->calls["system.info"] = system_info;
     made->calls["system.types"] = ggml_types;
     made->calls["system.log"] = [](Environment &, const Json &) { return Json(recent_log()); };
+    made->calls["system.shutdown"] = [](Environment &, const Json &) {
+      shutdown_process();
+      return Json::object();
+    };
     register_plan(*made);
     register_engine(*made);
     return made;

@@ -5,7 +5,7 @@
 export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type ErrorFields } from './errors.js';
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
 export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
-export { convert, type ConvertInput, type ConvertOptions, type ConvertReport } from './convert/index.js';
+export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport } from './convert/index.js';
 export * from './formats/index.js';
 export { definePlugin } from './kernel/plugin.js';
 export type { BuildOptions, BuildReport } from './phases/build.js';

@@ -1,5 +1,6 @@
 #include "engine/context.h"
 
+#include "env/environment.h"
 #include "env/log.h"
 
 namespace tara {
@@ -57,6 +58,8 @@ Context::Outcome Context::decode(const llama_batch & batch) {
   threads_.renew(context_);
   LogCapture log;
   const int32_t status = llama_decode(context_, batch);
+  if (!decoded_) install_exit_guard();
+  decoded_ = true;
   switch (status) {
     case 0: return Outcome::done;
     case 1: return Outcome::no_room;

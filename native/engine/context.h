@@ -61,6 +61,7 @@ class Context {
   Threads & threads_;
   std::function<bool()> abort_;
   llama_context * context_ = nullptr;
+  bool decoded_ = false;
 };
 
 }  // namespace tara

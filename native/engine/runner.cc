@@ -82,6 +82,9 @@ Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
   context_tokens_ = context_for(*weights, options.context);
   threads_ = std::make_unique<Threads>(options.threads > 0 ? options.threads : CpuBudget::get().cores());
   if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_);
+  // The vocabulary's static tables are made at its first use.
+  tara::tokenize(*weights, "A 1\n", true, true);
+  install_exit_guard();
   Json info = facts(*weights);
   info["contextSize"] = context_tokens_;
   info["slots"] = options.slots;

@@ -288,9 +288,8 @@ Napi::Value Environment::call(const Napi::CallbackInfo & info) {
   throw to_js(env, failure);
 }
 
-void install_exit_guard() {
-  static std::once_flag once;
-  std::call_once(once, [] { std::atexit(exit_guard); });
-}
+void shutdown_process() noexcept { exit_guard(); }
+
+void install_exit_guard() { std::atexit(exit_guard); }
 
 }  // namespace tara

@@ -66,7 +66,11 @@ class Environment {
   std::shared_ptr<State> state_;
 };
 
-// Shuts every environment down at process exit, before static destructors; safe to call again.
+// Shuts every environment down and stops the executor, for the end of the process; safe to call again.
+void shutdown_process() noexcept;
+
+// Does so at process exit. Handlers run last registered first: call again whenever libraries below may have made
+// static objects since (llama.cpp makes some at the first load, tokenization and decode), so that threads end before those do.
 void install_exit_guard();
 
 }  // namespace tara

@@ -1,7 +1,7 @@
 /**
- * The presets that need no importance matrix, and how large their files get. The exact types come from llama.cpp's
- * own rules through the core (planSizes); the rules here are a short, generous form of them for when the core
- * cannot be asked: sensitive tensors take their largest type in every layer. Data first, then functions.
+ * The presets that need no importance matrix, and how large their files get. `recommend` takes exact
+ * sizes from the core (planSizes); a proposal knows tensors but no file, and uses the rules here, a short, generous
+ * form of llama.cpp's: within 7 % above llama-quantize's files of SmolLM2-135M (a test). Data first, then functions.
  */
 
 import type { CompressorTensor } from 'tara-gguf/plugin';

@@ -22,7 +22,7 @@ export function chooseWithin(sizes: readonly PresetSize[], budget: number): Pres
 function describe(tensors: readonly CompressorTensor[], size: PresetSize | undefined): string[] {
   const fallback = fallbackLine(tensors);
   return [
-    ...(size === undefined ? [] : [`at most ${size.bytes} bytes, ${size.bitsPerWeight.toFixed(2)} bits per weight, by estimate; tensors: ${typesLine(size.types)}`]),
+    ...(size === undefined ? [] : [`about ${size.bytes} bytes, ${size.bitsPerWeight.toFixed(2)} bits per weight, by estimate; tensors: ${typesLine(size.types)}`]),
     ...(fallback === null ? [] : [fallback]),
     'quality was not measured',
   ];
@@ -36,7 +36,14 @@ export function createCompressor(config: CompressionConfig): Compressor {
   };
 }
 
-function propose({ compressionType, quantization, budget, tensors }: CompressionRequest, config: CompressionConfig): CompressionProposal {
+/** The core's exact bytes where it gave them, else the estimate. */
+const sized = (rule: PresetRule, tensors: readonly CompressorTensor[], exact: CompressionRequest['presetBytes']): PresetSize => {
+  const estimate = estimateSize(rule, tensors);
+  const bytes = exact?.[rule.name];
+  return bytes === undefined ? estimate : { ...estimate, bytes };
+};
+
+function propose({ compressionType, quantization, budget, tensors, presetBytes }: CompressionRequest, config: CompressionConfig): CompressionProposal {
   if (compressionType !== 'standard') throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType, available: AVAILABLE });
   if (budget !== null && !(budget > 0)) throw new TaraError('TARA_OPTION_INVALID', { option: '--target-size', reason: `${budget} is no size` });
   const asked = quantization.toUpperCase();
@@ -46,7 +53,7 @@ function propose({ compressionType, quantization, budget, tensors }: Compression
     const unchecked = budget === null ? [] : [`the budget of ${budget} bytes was not checked: the tensors are not known yet`];
     return { preset: asked, types: {}, bytes: null, evidence: [`preset ${asked}, as asked`, ...unchecked, ...describe(tensors, size)] };
   }
-  const chosen = chooseWithin(allowedRules(config).map((rule) => estimateSize(rule, tensors)), budget);
+  const chosen = chooseWithin(allowedRules(config).map((rule) => sized(rule, tensors, presetBytes)), budget);
   return {
     preset: chosen.preset,
     types: {},

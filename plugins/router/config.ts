@@ -21,7 +21,7 @@ export const configSchema = z.strictObject({
     .refine((weights) => Object.values(weights).some((weight) => weight > 0), 'not all weights can be 0')
     .prefault({}),
   /** Below this content score no domain fits. */
-  threshold: share.default(0.35),
+  threshold: share.default(0.3),
   /** Domains with a lower measured quality are left out. */
   minQuality: share.default(0),
   /** The domain an acute crisis goes to, when it is a candidate. */

@@ -2,7 +2,9 @@
 import { runPlan, type Lowered } from '../plan/index.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import type { ConvertInput } from './plan-convert.js';
+import type { AdapterInput } from './adapters.js';
 import type { Prepared } from './prepare.js';
+import type { ModelSizes, PresetBytes } from './sizes.js';
 
 export interface ConvertOptions {
   readonly threads?: number | undefined;
@@ -54,3 +56,10 @@ export async function convert(input: ConvertInput, options: ConvertOptions = {})
   const planSeconds = (performance.now() - started) / 1000;
   return { planSeconds, ...(await runConversion(lowered, options)) };
 }
+
+/** What every preset would make of a model: exact sizes and tensor types, nothing read but headers. */
+export const modelSizes = (base: string, adapters: readonly AdapterInput[] = [], options: ConvertOptions = {}): Promise<ModelSizes> =>
+  (options.pool ?? sharedPool()).run<ModelSizes>('convert/sizes', { base, adapters }, { signal: options.signal });
+
+/** The presets' sizes of a GGUF file or checkpoint folder. */
+export const planSizes = async (base: string): Promise<readonly PresetBytes[]> => (await modelSizes(base)).presets;

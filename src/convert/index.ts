@@ -4,7 +4,8 @@
  */
 export { ARCHITECTURES, type Architecture } from './architectures/index.js';
 export type { AdapterInput } from './adapters.js';
-export { convert, countTypes, prepareConversion, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport } from './convert.js';
+export { convert, countTypes, modelSizes, planSizes, prepareConversion, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport } from './convert.js';
 export { planConvert, type ConvertInput, type ConvertOutput } from './plan-convert.js';
 export type { Prepared } from './prepare.js';
 export { PLAIN_TYPES } from './types.js';
+export type { ModelSizes, PresetBytes } from './sizes.js';

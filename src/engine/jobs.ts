@@ -1,4 +1,5 @@
 /** Native jobs as promises and async iterables. */
+import { isMainThread } from 'node:worker_threads';
 import { fromPlain, TaraError, type ErrorFields } from '../errors.js';
 import { loadBinding } from './loader.js';
 import type { Binding, NativeEvent } from './native.js';
@@ -71,6 +72,8 @@ function connect(): Binding {
   if (binding) return binding;
   const connected = loadBinding();
   connected.listen(dispatch);
+  // At process.exit() and after an uncaught exception Node runs no native hook before static destructors.
+  if (isMainThread) process.once('exit', () => connected.call('system.shutdown', '{}'));
   binding = connected;
   return connected;
 }

@@ -239,6 +239,8 @@ export interface CompressionRequest {
   readonly quantization: string;
   /** Bytes of the whole file; none when null. */
   readonly budget: number | null;
+  /** Exact bytes of the whole file by preset, where the core could compute them. */
+  readonly presetBytes?: Readonly<Record<string, number>>;
   readonly signal?: AbortSignal;
 }
 

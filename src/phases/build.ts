@@ -10,7 +10,7 @@ import type { HookCaller } from '../kernel/services.js';
 import { domainLoss, readLossItems, type DomainLoss } from '../models/index.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import { phaseMetadata } from './build-metadata.js';
-import { proposeTypes } from './build-types.js';
+import { chooseTypes, type TypeChoice } from './build-types.js';
 import type { Registry } from './registry.js';
 import type { CompressionType } from './settings.js';
 import type { Build, Domain, Phase } from './types.js';
@@ -48,7 +48,10 @@ export interface BuildReport {
   readonly phase: number;
   readonly output: string;
   readonly bytes: number;
+  /** The preset that was written; a budget may have chosen another one than was asked for. */
   readonly type: string;
+  /** Why another preset was written, one line each. */
+  readonly evidence: readonly string[];
   /** Tensors of each ggml type. */
   readonly types: Readonly<Record<string, number>>;
   /** Output bytes / bytes of the base's weights. */
@@ -131,18 +134,18 @@ async function baseBytes(base: string): Promise<number> {
   return (await readCheckpoint(base)).shards.reduce((sum, { size }) => sum + size, 0);
 }
 
-async function run(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<{ converted: ConvertReport; output: string }> {
+async function run(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<{ converted: ConvertReport; output: string; choice: TypeChoice }> {
   const workDir = join(build.folder, 'work');
   const paths = await cleanAdapters(inputs, workDir, services, options);
   options.onProgress?.('plan', null);
   const adapters = inputs.domains.map(({ name, path }) => ({ dir: paths.get(name) ?? path, weight: inputs.weights[name] ?? 0 }));
   const pool = services.pool ?? sharedPool();
   const metadata = await phaseMetadata({ inputs, adapters, settings: services.settings ?? {}, pool, signal: options.signal });
-  const type = await proposeTypes(inputs, build, services.compressor);
-  const output = join(build.folder, `phase-${inputs.phase.number}-${type}.gguf`);
+  const choice = await chooseTypes(inputs, build, services.compressor, { pool, signal: options.signal });
+  const output = join(build.folder, `phase-${inputs.phase.number}-${choice.preset}.gguf`);
   services.registry.builds.compressing(build.id);
   const converted = await convert(
-    { base: inputs.base, adapters, outputs: [{ id: 'phase', path: output, type }], metadata },
+    { base: inputs.base, adapters, outputs: [{ id: 'phase', path: output, type: choice.preset }], metadata },
     {
       threads: options.threads,
       signal: options.signal,
@@ -150,7 +153,7 @@ async function run(build: Build, inputs: BuildInputs, services: BuildServices, o
       onProgress: ({ bytesRead, bytesTotal, tensor }) => options.onProgress?.('merge and quantize', bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
     },
   );
-  return { converted, output };
+  return { converted, output, choice };
 }
 
 async function measureQuality(inputs: BuildInputs, output: string, services: BuildServices, options: BuildOptions): Promise<BuildReport['quality']> {
@@ -180,7 +183,7 @@ export async function buildPhase(services: BuildServices, number: number, option
     ...(options.compressionType ? { compressionType: options.compressionType } : {}),
   });
   try {
-    const { converted, output } = await run(build, inputs, services, options);
+    const { converted, output, choice } = await run(build, inputs, services, options);
     const file = converted.files[0];
     if (!file) throw new TaraError('TARA_INTERNAL', { reason: 'the plan wrote no file' });
     const seconds = (performance.now() - started) / 1000;
@@ -190,7 +193,8 @@ export async function buildPhase(services: BuildServices, number: number, option
       phase: number,
       output,
       bytes: file.bytes,
-      type: build.quantization,
+      type: choice.preset,
+      evidence: choice.evidence,
       types: file.types,
       ratio: file.bytes / (await baseBytes(inputs.base)),
       domains: inputs.domains.map(({ name }) => name),

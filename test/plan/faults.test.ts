@@ -85,10 +85,11 @@ describe('a run that fails', () => {
   it('cannot write there: TARA_WRITE_FAILED', async () => {
     const { folder, model } = await setUp('nowhere');
     await mkdir(`${folder}/taken`);
-    for (const path of [`${folder}/missing/x.gguf`, `${folder}/taken`, '/dev/null']) {
+    execFileSync('mkfifo', [`${folder}/pipe`]);
+    for (const path of [`${folder}/missing/x.gguf`, `${folder}/taken`, `${folder}/pipe`]) {
       expect((await failure(async () => runPlan(await lower(await quantizePlan(model, { Q8_0: path }))))).code, path).toBe('TARA_WRITE_FAILED');
     }
-    expect((await readdir(folder)).sort()).toEqual(['model.gguf', 'taken']);
+    expect((await readdir(folder)).sort()).toEqual(['model.gguf', 'pipe', 'taken']);
   });
 
   it('meets NaN, infinity or values beyond a type: TARA_TENSOR_NOT_FINITE with the tensor', async () => {

@@ -88,7 +88,7 @@ describe('steps', () => {
   });
 
   it('deltas are summed and added within 1e-6 of the largest value, the same for any number of threads', async () => {
-    const [rows, cols] = [600, 700];
+    const [rows, cols] = [200, 700]; // three blocks
     const m = matrix(rows, cols, 10);
     const terms = [{ r: 5, weight: 0.6, scale: 2, transposed: false }, { r: 64, weight: -0.4, scale: 0.25, transposed: true }];
     const inputs: Record<string, Matrix> = { m };

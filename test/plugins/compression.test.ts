@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHost, type TestHost } from 'tara-gguf/testing';
@@ -115,6 +117,13 @@ describe('recommend', () => {
     expect([parseFraction('--x', '0.85'), parseFraction('--x', '85%')]).toEqual([0.85, 0.85]);
     for (const bad of ['', 'big', '-5MB', '1e400MB', '0']) expect(() => parseBytes('--x', bad)).toThrowError(expect.objectContaining({ code: 'TARA_OPTION_INVALID' }));
     for (const bad of ['', '2', '-1', 'high']) expect(() => parseFraction('--x', bad)).toThrowError(expect.objectContaining({ code: 'TARA_OPTION_INVALID' }));
+  });
+
+  const model = fileURLToPath(new URL('../../../shared/fixtures/malformed/valid-llama-f16.gguf', import.meta.url));
+  it.skipIf(!existsSync(model))('prints the presets of a model with the original labels as claims (skipped without ../shared)', async () => {
+    const { json, text } = await host.run('recommend', [model, '--speed-priority']);
+    expect(json).toMatchObject({ measured: false, recommended: expect.any(String), presets: expect.arrayContaining([expect.objectContaining({ preset: 'Q4_K_M', originalLabel: 0.85 }), expect.objectContaining({ preset: 'Q6_K', originalLabel: null })]) });
+    expect(text).toContain('quality is not measured');
   });
 
   it('says what is wrong with its input', async () => {

@@ -98,11 +98,10 @@ const command: CommandModule = {
     const model = await sizesOf(path, allowedRules(configSchema.parse(config ?? {})), signal);
     const { choice, reasons } = recommend(model.sizes, wishes);
     const presets = bySize(model.sizes).map((item) => ({ ...item, originalLabel: PRESET_RULES.find(({ name }) => name === item.preset)?.label ?? null }));
-    const how = model.exact ? 'exact, from the types llama.cpp gives each tensor' : 'estimated, at most: the core computes no exact sizes in this version';
     const rows = presets.map(({ preset, bytes, bitsPerWeight, types }) => `${preset === choice.preset ? '*' : ' '} ${preset.padEnd(8)}${String(bytes).padStart(14)}${bitsPerWeight.toFixed(2).padStart(8)}${labelOf(preset).padStart(8)}  ${typesLine(types)}`);
     return {
-      json: { model: path, modelBytes: model.bytes, recommended: choice.preset, bytes: choice.bytes, bitsPerWeight: choice.bitsPerWeight, exact: model.exact, measured: false, reasons, presets },
-      text: [`${choice.preset}: ${choice.bytes} bytes, ${choice.bitsPerWeight.toFixed(2)} bits per weight`, ...reasons.map((reason) => `- ${reason}`), `- ${NOT_MEASURED}`, `- sizes ${how}`, '', `  ${'preset'.padEnd(8)}${'bytes'.padStart(14)}${'bits/w'.padStart(8)}${'label'.padStart(8)}  tensors by type`, ...rows].join('\n'),
+      json: { model: path, modelBytes: model.bytes, recommended: choice.preset, bytes: choice.bytes, bitsPerWeight: choice.bitsPerWeight, measured: false, reasons, presets },
+      text: [`${choice.preset}: ${choice.bytes} bytes, ${choice.bitsPerWeight.toFixed(2)} bits per weight`, ...reasons.map((reason) => `- ${reason}`), `- ${NOT_MEASURED}`, '', `  ${'preset'.padEnd(8)}${'bytes'.padStart(14)}${'bits/w'.padStart(8)}${'label'.padStart(8)}  tensors by type`, ...rows].join('\n'),
     };
   },
 };

@@ -122,7 +122,7 @@ const command: CoreCommand = {
     });
     const before = await timed('measure base', () => measure(context, base));
     const build = await timed('build', () => run<BuildJson>('build-phase', '1'));
-    await timed('deploy', () => run('deploy-phase', '1', '--target', 'deployed'));
+    await timed('deploy', () => run('deploy-phase', '1', '--target', join(folder, 'deployed')));
     const deployed = await deployedModel(context, join(folder, 'deployed'));
     const after = await timed('measure deployed', () => measure(context, deployed));
 
