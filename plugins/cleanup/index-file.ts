@@ -10,8 +10,8 @@ export interface WeightIndex {
   readonly files: ReadonlyMap<string, string>;
   /** Names that leave the folder. */
   readonly refused: readonly string[];
-  /** Why it is no index. */
-  readonly fault: string | undefined;
+  /** Why it is no index, and the code. */
+  readonly fault: { readonly code: 'BAD_JSON' | 'BAD_SAFETENSORS'; readonly reason: string } | undefined;
 }
 
 /** The path in the folder that a name means, or undefined where it leaves the folder. */
@@ -27,9 +27,9 @@ export async function readIndex(tree: Tree): Promise<WeightIndex | undefined> {
   if (entry?.kind !== 'file') return undefined;
   const empty = { files: new Map<string, string>(), refused: [] };
   const read = await readJsonFile(placeOf(tree.root, entry)).catch((thrown: unknown) => ({ fault: (thrown as Error).message }));
-  if ('fault' in read) return { ...empty, fault: read.fault };
+  if ('fault' in read) return { ...empty, fault: { code: 'BAD_JSON', reason: read.fault } };
   const map = isObject(read.value) ? read.value.weight_map : undefined;
-  if (!isObject(map) || Object.keys(map).length === 0) return { ...empty, fault: 'it has no weight_map' };
+  if (!isObject(map) || Object.keys(map).length === 0) return { ...empty, fault: { code: 'BAD_SAFETENSORS', reason: 'it has no weight_map' } };
   const files = new Map<string, string>();
   const refused = new Set<string>();
   for (const [tensor, name] of Object.entries(map)) {

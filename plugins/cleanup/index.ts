@@ -1,5 +1,5 @@
 /**
- * The plugin `cleanup`: makes a model or adapter folder safe and small, and checks it, after the rules of docs/cleanup.md.
+ * The plugin `cleanup`: makes a model or adapter folder safe and small, and checks it.
  * May import tara-gguf, tara-gguf/plugin and its own files; everything heavy is loaded at the first call.
  */
 import { cleaner, definePlugin } from 'tara-gguf/plugin';

@@ -38,7 +38,7 @@ async function checkWeights(folder: Folder, { index, pickles }: ModelInput): Pro
   const files = await readAll(folder, index);
   const single = files.get(SINGLE);
   const inIndex = index !== undefined && [...index.files.values()].includes(SINGLE);
-  if (index?.fault !== undefined) findings.report(index.files.size === 0 && /JSON|UTF-8/.test(index.fault) ? 'BAD_JSON' : 'BAD_SAFETENSORS', INDEX, single ? 'warning' : 'error', index.fault);
+  if (index?.fault !== undefined) findings.report(index.fault.code, INDEX, single ? 'warning' : 'error', index.fault.reason);
   if (single !== undefined && !inIndex) {
     if (index !== undefined) checkShards(folder, index, files, 'warning');
     const tensors: Tensors = new Map(single.tensors.map(({ name, shape }) => [name, { shape, file: SINGLE }]));

@@ -16,7 +16,9 @@ export function votesOf(rules: readonly TensorRule[], tensors: ReadonlyMap<strin
     for (const [index, dimension] of shape.entries()) {
       const sizes = votes.get(dimension) ?? new Map<number, string[]>();
       const size = tensor.shape[index] ?? 0;
-      sizes.set(size, [...(sizes.get(size) ?? []), name]);
+      const names = sizes.get(size);
+      if (names === undefined) sizes.set(size, [name]);
+      else names.push(name);
       votes.set(dimension, sizes);
     }
   }

@@ -1,8 +1,9 @@
 /** What goes by name, kind, size or content, before anything is read as a model. */
+import { TaraError } from 'tara-gguf/plugin';
 import { fileAt, openable, type Folder } from './folder.js';
 import { isGarbageFile, isGarbageFolder } from './garbage.js';
 import { isPickle, mayBePickle } from './pickle.js';
-import { lookUp, nameOf, readError, type Entry, type Tree } from './tree.js';
+import { lookUp, nameOf, parentOf, readError, type Entry, type Tree } from './tree.js';
 
 /** Files that a model or adapter folder is made of: never garbage, wherever a link puts them. */
 export const KNOWN_FILES = [
@@ -26,8 +27,7 @@ export function protectedPaths(tree: Tree, indexed: Iterable<string>): Set<strin
 export function sweepNames({ tree, findings }: Folder, kept: ReadonlySet<string>): void {
   const inGarbage = new Set<string>();
   for (const entry of tree.entries.values()) {
-    const parent = entry.path.slice(0, Math.max(0, entry.path.length - nameOf(entry.path).length - 1));
-    const garbage = inGarbage.has(parent);
+    const garbage = inGarbage.has(parentOf(entry.path));
     if (entry.kind === 'folder') {
       if (garbage || isGarbageFolder(nameOf(entry.path))) inGarbage.add(entry.path);
     } else if (entry.kind === 'link' && entry.to === null) {
@@ -53,7 +53,7 @@ export async function sweepFiles(folder: Folder, maxFileBytes: number): Promise<
   const { tree, findings } = folder;
   const pickles: string[] = [];
   for (const entry of tree.entries.values()) {
-    folder.signal?.throwIfAborted();
+    if (folder.signal?.aborted) throw new TaraError('TARA_ABORTED');
     if (entry.kind !== 'file') continue;
     const gone = findings.dropped.has(entry.path);
     const fault = mayBePickle(nameOf(entry.path)) ? await contentFault(folder, entry) : undefined;

@@ -2,9 +2,12 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { writeChainModel, writeTinyModel } from '../support/tiny-model.js';
 import { temporaryFolder } from './setup.js';
+
+// Twenty workers on a busy machine take a while.
+vi.setConfig({ testTimeout: 180_000 });
 
 const folder = temporaryFolder();
 let endless: string;
@@ -25,7 +28,7 @@ interface Ended {
 function child(script: string, args: readonly string[], flags: readonly string[] = []): Promise<Ended> {
   const path = fileURLToPath(new URL(`./children/${script}`, import.meta.url));
   return new Promise((resolve) => {
-    execFile(process.execPath, [...flags, path, ...args], { timeout: 50_000, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
+    execFile(process.execPath, [...flags, path, ...args], { timeout: 150_000, killSignal: 'SIGKILL' }, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : null;
       resolve({ code, signal: error?.signal ?? null, stdout, stderr });
     });
