@@ -30,6 +30,7 @@ export const ERRORS = {
   TARA_FILE_EXISTS: entry(1, 409, '{path} already exists', 'Choose another path or remove it first.'),
   TARA_WRITE_FAILED: entry(1, 507, 'cannot write {path}: {reason}', 'Check the permissions and the path; nothing half-written is left.'),
   TARA_DISK_FULL: entry(1, 507, 'no space left for {path}: {needed} bytes needed', 'Free some space or choose another disk; nothing half-written is left.'),
+  TARA_OUTPUT_IS_INPUT: entry(2, 400, '{path} is one of the inputs', 'Choose another output path; nothing was written.'),
   // formats
   TARA_GGUF_INVALID: entry(1, 422, '{path} is not a usable GGUF file: {reason}', 'Download or convert the file again; `tara-gguf verify FILE` lists what is wrong.'),
   TARA_SAFETENSORS_INVALID: entry(1, 422, '{path} is not a usable safetensors file: {reason}', 'Download or save the file again.'),

@@ -1,11 +1,12 @@
 /**
  * What plugin authors import as 'tara-gguf/plugin': the contract, tokens, capabilities and errors.
- * Loads nothing native and no library. May import kernel's contract files and errors only.
+ * Loads nothing native and no library beside Node's own. May import kernel's contract files and errors only.
  */
 
 export * from './kernel/plugin.js';
 export * from './kernel/hook-table.js';
 export * from './kernel/command.js';
+export { textsOf } from './kernel/command-texts.js';
 export * from './kernel/capabilities.js';
 export * from './kernel/services.js';
 export { createCapability, createToken, type Token, type Use } from './kernel/tokens.js';

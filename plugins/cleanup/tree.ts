@@ -12,7 +12,7 @@ export interface Entry {
   readonly mode: number;
   /** Relative path in the bytes that the file system has, where it is no UTF-8. */
   readonly raw?: Buffer;
-  /** Of a link: where it leads in the folder, relative; null where that is outside, or in a circle. */
+  /** Of a link: where it leads in the folder, relative; null where that is outside, in a circle, or not to be told (names in bytes). */
   readonly to?: string | null;
 }
 
@@ -131,7 +131,7 @@ async function entryOf(root: string, folder: { path: string; raw?: Buffer }, nam
   const kind = stats.isSymbolicLink() ? 'link' : stats.isFile() ? 'file' : stats.isDirectory() ? 'folder' : 'other';
   return {
     ...named, kind, bytes: kind === 'file' ? stats.size : 0, mtimeMs: stats.mtimeMs, mode: stats.mode & 0o777,
-    ...(kind === 'link' && { to: await leadsTo(root, place) }),
+    ...(kind === 'link' && { to: isRaw ? null : await leadsTo(root, place) }),
   };
 }
 

@@ -1,8 +1,8 @@
 /** A deployment target: its pointer, its releases, its journal. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { TaraError, type DeployedFile } from 'tara-gguf/plugin';
 import { codeOf, readError, replaceFile, writeError } from './disk.js';
 import { currentSchema, manifestSchema, PARTIAL, RELEASE_ID, type Current, type Manifest } from './format.js';
@@ -63,10 +63,22 @@ export async function readManifest(folder: string, id: string): Promise<{ manife
   return { manifest, sha256: createHash('sha256').update(text).digest('hex') };
 }
 
+/** Without `recursive`: Node 20 never returns where a folder refuses new names with ENOENT, as /proc does. */
+async function makeFolders(path: string): Promise<void> {
+  const make = (at: string) => mkdir(at).then(() => true, async (thrown: unknown) => {
+    if (codeOf(thrown) === 'EEXIST' && (await stat(at)).isDirectory()) return true;
+    if (codeOf(thrown) === 'ENOENT') return false;
+    throw thrown;
+  });
+  if (await make(path)) return;
+  if (dirname(path) !== path) await makeFolders(dirname(path));
+  await mkdir(path);
+}
+
 /** Makes the target's folders. Throws TARA_DEPLOY_TARGET, TARA_WRITE_FAILED. */
 export async function openTarget(target: string): Promise<void> {
   try {
-    await mkdir(target, { recursive: true });
+    await makeFolders(target);
     await mkdir(releasesFolder(target)).catch((thrown: unknown) => {
       if (codeOf(thrown) !== 'EEXIST') throw thrown;
     });

@@ -63,6 +63,7 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
 
   const session: Session = {};
   const typedHome = homeOption(rest);
+  if (typedHome !== undefined) checkedPath(typedHome);
   const home = homeOf({ home: typedHome, env: io.env, cwd: io.cwd });
   const openHost = () => (session.host ??= import('./plugin-commands.js').then(({ loadPluginCommands }) => loadPluginCommands(home, io.cwd)));
   try {
@@ -89,7 +90,7 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
       use,
       find: (token) => started?.find(token),
       progress: (label) => progress.sink(label),
-      path: (typed) => resolve(io.cwd, typed),
+      path: (typed) => resolve(io.cwd, checkedPath(typed)),
       async registry(access) {
         const { Registry } = await import('../phases/registry.js');
         if (session.registry?.access === access || session.registry?.access === 'write') return session.registry.open;
@@ -170,6 +171,12 @@ function homeOption(rest: readonly string[]): string | undefined {
     else if (part.startsWith('--home=')) home = part.slice('--home='.length);
   }
   return home;
+}
+
+/** An empty path would mean the working directory, which nobody who typed "" wants. */
+function checkedPath(typed: string): string {
+  if (typed === '' || typed.includes('\0')) throw new TaraError('TARA_USAGE', { reason: typed === '' ? 'a path is empty' : 'a path contains a NUL character' });
+  return typed;
 }
 
 const columnsOf = (io: Io): number => io.stdout.columns ?? 100;

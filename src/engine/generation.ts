@@ -1,5 +1,5 @@
 /** A generation as an async iterable: chunks are kept, so a slow reader loses none and several readers see the same. */
-import { asTaraError, TaraError } from '../errors.js';
+import { asTaraError, type TaraError } from '../errors.js';
 import type { Job, JobResult } from './jobs.js';
 import type { Chunk, Generation, GenerationResult, Usage } from './types.js';
 

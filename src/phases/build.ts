@@ -8,6 +8,7 @@ import type { Engine } from '../engine/index.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { HookCaller } from '../kernel/services.js';
 import { domainLoss, readLossItems, type DomainLoss } from '../models/index.js';
+import { preset } from '../plan/index.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import { phaseMetadata } from './build-metadata.js';
 import { chooseTypes, type TypeChoice } from './build-types.js';
@@ -102,14 +103,20 @@ function weightsOf(domains: readonly Domain[], stated: Readonly<Record<string, n
       throw new TaraError('TARA_OPTION_INVALID', { option: '--weights', reason: `${name} is no complete domain of this phase` });
     }
   }
-  return Object.fromEntries(domains.map(({ name }) => [name, stated[name] ?? 1 / domains.length]));
+  const weights = Object.fromEntries(domains.map(({ name }) => [name, stated[name] ?? 1 / domains.length]));
+  if (Object.values(weights).every((weight) => weight === 0)) throw new TaraError('TARA_OPTION_INVALID', { option: '--weights', reason: 'every weight is 0: nothing would be merged' });
+  return weights;
 }
 
-/** What a build would read; checks everything that can be checked without work. */
+/** What a build would read; checks everything that can be checked without work, so that a slip of the pen leaves the phase as it is. */
 export async function buildInputs(registry: Registry, number: number, options: BuildOptions = {}): Promise<BuildInputs> {
   const phase = registry.phases.get(number);
   const domains = registry.domains.complete(number);
-  return { phase, domains, base: await findBase(phase, domains, options), weights: weightsOf(domains, options.weights) };
+  const weights = weightsOf(domains, options.weights);
+  preset(options.quantization ?? phase.settings.quantization);
+  const base = await findBase(phase, domains, options);
+  if (!(await isPath(base))) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
+  return { phase, domains, base, weights };
 }
 
 /** Lets plugins replace each domain's adapter by a checked, cleaned copy. */

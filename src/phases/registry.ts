@@ -2,7 +2,7 @@
  * The registry: one SQLite file in the state folder, opened for the time of a command. Calls are synchronous and
  * short; several processes may use it at once. Opening repairs what a killed process left.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TaraError } from '../errors.js';
 import { BuildStore } from './build-store.js';
@@ -52,6 +52,7 @@ export class Registry {
     const place = typeof home === 'string' ? homeAt(home) : home;
     const create = (options.create ?? true) && !options.dryRun;
     const inMemory = !create && !existsSync(place.registry);
+    checkFolder(place.path);
     if (!inMemory) makeFolder(dirname(place.registry));
     const db = new Db(inMemory ? ':memory:' : place.registry, options);
     try {
@@ -86,9 +87,24 @@ export class Registry {
   }
 }
 
+/** A state folder that is a file is wrong for a reader too: it would look empty. */
+function checkFolder(path: string): void {
+  if (existsSync(path) && !statSync(path).isDirectory()) throw new TaraError('TARA_OPTION_INVALID', { option: '--home', reason: `${path} is no folder` });
+}
+
+/** Without `recursive`: Node 20 never returns where a folder refuses new names with ENOENT, as /proc does. */
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    const missing: string[] = [];
+    for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
+    for (const at of missing.reverse()) {
+      try {
+        mkdirSync(at);
+      } catch (thrown) {
+        // Another process may have made it meanwhile.
+        if (!existsSync(at)) throw thrown;
+      }
+    }
   } catch (cause) {
     throw new TaraError('TARA_WRITE_FAILED', { path, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, { cause });
   }

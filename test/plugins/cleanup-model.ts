@@ -3,14 +3,14 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll } from 'vitest';
+import { onTestFinished } from 'vitest';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/cleanup/', import.meta.url));
 
-/** A new empty folder, removed after the file's tests. */
+/** A new empty folder, removed after the test that asks for it. */
 export function temporary(): string {
   const path = mkdtempSync(join(tmpdir(), 'tara-cleanup-'));
-  afterAll(() => rmSync(path, { recursive: true, force: true }));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
 

@@ -1,7 +1,6 @@
 /** analyze-emotion [TEXT] [--file F]: one analysis a text. */
 
-import { EMOTIONS, emotion, type CommandModule, type CommandResult, type Emotion, type EmotionAnalysis } from 'tara-gguf/plugin';
-import { textsOf } from '../texts.js';
+import { EMOTIONS, emotion, type CommandModule, type CommandResult, type Emotion, type EmotionAnalysis, textsOf } from 'tara-gguf/plugin';
 
 const BAR = 24;
 

@@ -1,8 +1,7 @@
 /** route [TEXT] [--file F] [--explain]: which domain answers, one decision a text. */
 
-import { router, type CommandModule, type CommandResult, type RouteDecision, type Router } from 'tara-gguf/plugin';
+import { router, type CommandModule, type CommandResult, type RouteDecision, type Router, textsOf } from 'tara-gguf/plugin';
 import type { Explained } from '../service.js';
-import { textsOf } from '../texts.js';
 
 const isExplained = (decision: RouteDecision): decision is Explained => 'explanations' in decision && 'rule' in decision;
 

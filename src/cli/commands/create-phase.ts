@@ -37,6 +37,7 @@ const command: CoreCommand = {
       speedPriority: speedPriority(context.options.speedPriority),
       base: base === undefined ? null : await existing(context.path(base), 'any'),
     };
+    await checkQuantization(settings.quantization);
     const registry = await context.registry('write');
     return registry.transaction(() => {
       registry.phases.create(number, settings);
@@ -49,6 +50,12 @@ const command: CoreCommand = {
     });
   },
 };
+
+/** TARA_TYPE_UNKNOWN; one that needs an importance matrix may be planned for. */
+async function checkQuantization(type: string): Promise<void> {
+  const { PRESETS, PRESET_NAMES } = await import('../../plan/presets.js');
+  if (!Object.hasOwn(PRESETS, type)) throw new TaraError('TARA_TYPE_UNKNOWN', { type, known: PRESET_NAMES.join(', ') });
+}
 
 function speedPriority(value: unknown): boolean {
   if (value === undefined) return false;

@@ -1,7 +1,8 @@
-/** Where a command's texts come from: its argument, a file of one text a line, or standard input. */
+/** Where a command that reads texts gets them: its argument, a file of one text a line, or standard input. */
 
 import { createReadStream } from 'node:fs';
-import { TaraError, type CommandContext } from 'tara-gguf/plugin';
+import { TaraError } from '../errors.js';
+import type { CommandContext } from './command.js';
 
 /** A line longer than this is cut into texts of this many characters. */
 const LONGEST = 1 << 20;
