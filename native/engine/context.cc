@@ -1,5 +1,7 @@
 #include "engine/context.h"
 
+#include <chrono>
+
 #include "env/environment.h"
 #include "env/log.h"
 
@@ -57,7 +59,9 @@ Context::~Context() { llama_free(context_); }
 Context::Outcome Context::decode(const llama_batch & batch) {
   threads_.renew(context_);
   LogCapture log;
+  const auto started = std::chrono::steady_clock::now();
   const int32_t status = llama_decode(context_, batch);
+  if (status == 0) threads_.report(batch.n_tokens, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - started).count());
   if (!decoded_) install_exit_guard();
   decoded_ = true;
   switch (status) {

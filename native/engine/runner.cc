@@ -133,11 +133,12 @@ void Runner::admit() {
     scheduler_->admit(std::move(next));
   }
   for (auto & request : embeds) {
+    const JobPtr job = request.job;
     try {
       if (!embedder_) embedder_ = std::make_unique<Embedder>(weights_, context_tokens_, *threads_, closing_);
       embedder_->add(std::move(request));
     } catch (...) {
-      request.job->fail(current_failure());
+      job->fail(current_failure());
     }
   }
 }

@@ -8,6 +8,12 @@ namespace tara {
 
 namespace {
 
+// A decode this many times slower than usual, and by more than the slack, was held up by others.
+constexpr double SLOWDOWN = 3;
+constexpr double SLACK_MS = 2;
+constexpr int SINGLE_LEAST = 16;
+constexpr int SINGLE_MOST = 256;
+
 // Found by name: release builds load the CPU backend as a library of its own.
 template <typename Function>
 Function * cpu_function(const char * name) {
@@ -36,8 +42,28 @@ Threads::~Threads() {
 void Threads::attach(llama_context * context) { llama_attach_threadpool(context, pool_, pool_); }
 
 void Threads::renew(llama_context * context) {
-  CpuBudget::get().renew(share_, count_);
+  CpuBudget::get().renew(share_, single_left_ > 0 ? 1 : count_);
   llama_set_n_threads(context, share_.threads, share_.threads);
+}
+
+void Threads::report(int32_t tokens, double ms) {
+  if (single_left_ > 0) {
+    --single_left_;
+    return;
+  }
+  if (share_.threads < 2 || tokens < 1 || tokens > 8) return;
+  double & usual = usual_ms_[tokens - 1];
+  if (usual == 0 || ms < usual * SLOWDOWN + SLACK_MS) {
+    // A longer context takes longer: what is usual may rise slowly.
+    usual = usual == 0 ? ms : std::min(ms, usual * 1.01);
+    slow_in_a_row_ = 0;
+    single_next_ = std::max(SINGLE_LEAST, single_next_ - 1);
+    return;
+  }
+  if (++slow_in_a_row_ < 2) return;
+  slow_in_a_row_ = 0;
+  single_left_ = single_next_;
+  single_next_ = std::min(SINGLE_MOST, single_next_ * 2);
 }
 
 void Threads::release() { CpuBudget::get().release(share_); }

@@ -38,7 +38,8 @@ export async function run(argv: readonly string[], partial: Partial<Io> = {}): P
   try {
     return await dispatch(argv, io, modes);
   } catch (thrown) {
-    const error = asTaraError(thrown);
+    const { naming } = await import('./options.js');
+    const error = naming(asTaraError(thrown));
     await writeError(io.stdout, io.stderr, error, modes).catch(() => undefined);
     return error.exitCode;
   }

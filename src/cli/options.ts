@@ -20,6 +20,15 @@ export const collect = (value: string, before: readonly string[] | undefined): s
 /** Help text with examples, as every command ends its --help. */
 export const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line) => `  $ tara-gguf ${line}`).join('\n')}`;
 
+/** What the library calls an option, by what a user typed. */
+const FLAGS: Readonly<Record<string, string>> = { contextSize: '--context', maxTokens: '--max-tokens', stop: '--stop', threads: '--threads', adapter: '--adapter', output: '--output', outputs: '--type' };
+
+/** An error of the library that names one of its options, naming the flag instead. */
+export function naming(error: TaraError): TaraError {
+  const flag = FLAGS[String(error.fields.option)];
+  return error.code === 'TARA_OPTION_INVALID' && flag !== undefined ? new TaraError(error.code, { ...error.fields, option: flag }, { cause: error }) : error;
+}
+
 type Options = Readonly<Record<string, unknown>>;
 
 /** The text of an option; undefined when it was not given. */

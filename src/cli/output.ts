@@ -31,9 +31,16 @@ export async function writeResult(output: Output, result: CommandResult, json: b
   }
 }
 
+/** A path or name of kilobytes leaves its middle out. */
+const MOST_SHOWN = 800;
+const shown = (text: string): string => {
+  const line = printable(text.replace(/\s+/g, ' ').trim());
+  return line.length <= MOST_SHOWN ? line : `${line.slice(0, MOST_SHOWN / 2)} … ${line.slice(-MOST_SHOWN / 2)}`;
+};
+
 export const errorLine = (error: TaraError): string => {
-  const message = printable(error.message.replace(/\s+/g, ' ').trim());
-  return `error ${error.code}: ${message}${/[.?!]$/.test(message) ? '' : '.'} ${printable(error.hint.replace(/\s+/g, ' ').trim())}`;
+  const message = shown(error.message);
+  return `error ${error.code}: ${message}${/[.?!]$/.test(message) ? '' : '.'} ${shown(error.hint)}`;
 };
 
 /** With --json the error is the document on stdout; --verbose adds the stacks of the error and its causes on stderr. */

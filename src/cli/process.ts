@@ -1,5 +1,6 @@
 /** The command line as a process: signals, a reader that went away, and the last net for errors. */
 import { asTaraError } from '../errors.js';
+import type { Output } from './context.js';
 import { run } from './main.js';
 import { errorLine } from './output.js';
 
@@ -30,7 +31,13 @@ export async function main(): Promise<void> {
   process.on('uncaughtException', fail);
   process.on('unhandledRejection', fail);
 
-  const code = await run(process.argv.slice(2), { signal: controller.signal });
+  // Nobody asked for the error that ends the work when the reader is gone.
+  const stderr: Output = {
+    write: (text, done) => (readerGone ? done?.() : process.stderr.write(text, done)),
+    isTTY: process.stderr.isTTY,
+    get columns() { return process.stderr.columns; },
+  };
+  const code = await run(process.argv.slice(2), { signal: controller.signal, stderr });
   process.exitCode = signalled ?? (readerGone ? 0 : code);
   setTimeout(() => process.exit(), LINGER_MS).unref();
 }

@@ -1,4 +1,5 @@
 /** Aligned text tables. */
+import { printable } from './format.js';
 
 export interface Column<Row> {
   readonly title: string;
@@ -17,10 +18,10 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   }).join('  ').trimEnd()).join('\n');
 }
 
-/** Names and values, one pair a line. */
+/** Names and values, one pair a line, whatever a path in them holds. */
 export function facts(pairs: readonly (readonly [name: string, value: string])[]): string {
   const longest = Math.max(0, ...pairs.map(([name]) => name.length));
-  return pairs.map(([name, value]) => `${name.padEnd(longest)}  ${value}`.trimEnd()).join('\n');
+  return pairs.map(([name, value]) => `${name.padEnd(longest)}  ${printable(value.replace(/\s*\n\s*/g, ' '))}`.trimEnd()).join('\n');
 }
 
 /** Terminal columns of a text: one for each code point, two for East Asian wide ones, none for combining marks. */

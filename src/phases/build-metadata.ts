@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MetadataEntry } from '../plan/index.js';
 import type { Pool } from '../workers/index.js';
-import type { BuildInputs } from './build.js';
+import type { BuildInputs } from './build-inputs.js';
 
 export interface PhaseMetadataInput {
   readonly inputs: BuildInputs;

@@ -3,7 +3,7 @@ import { modelSizes } from '../convert/index.js';
 import { TaraError } from '../errors.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { Pool } from '../workers/index.js';
-import type { BuildInputs } from './build.js';
+import type { BuildInputs } from './build-inputs.js';
 import type { Build } from './types.js';
 
 export interface TypeChoice {

@@ -1,6 +1,7 @@
 /** build-phase: merges a phase's complete domains into one compressed GGUF. */
 import { createEngine } from '../../engine/index.js';
-import { buildInputs, buildPhase, type BuildOptions, type BuildStep } from '../../phases/build.js';
+import { buildInputs, type BuildOptions, type BuildStep } from '../../phases/build-inputs.js';
+import { buildPhase } from '../../phases/build.js';
 import { compressionType, phaseNumber, quantizationName } from '../../phases/settings.js';
 import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { hooks } from '../../kernel/services.js';

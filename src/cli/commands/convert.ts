@@ -1,9 +1,11 @@
 /** convert: a Hugging Face checkpoint (or a GGUF file), with adapters merged into it, to GGUF. */
+import { stat } from 'node:fs/promises';
 import type { ConvertInput } from '../../convert/index.js';
 import { prepareConversion, runConversion } from '../../convert/index.js';
 import { TaraError } from '../../errors.js';
+import { ggmlType, readGguf } from '../../formats/index.js';
 import type { CoreCommand, CoreContext } from '../context.js';
-import { formatBytes, formatSeconds, parseCount, parseNumber } from '../format.js';
+import { formatBytes, formatSeconds, parseCount, parseNumber, printable } from '../format.js';
 import { addDryRun, argument, collect, examples, listOption, textOption } from '../options.js';
 import { existing } from '../paths.js';
 import { facts } from '../table.js';
@@ -15,6 +17,13 @@ function parseAdapter(context: CoreContext, text: string): { dir: string; weight
   return { dir: context.path(split[1] ?? ''), weight: parseNumber('--adapter', split[2] ?? '', -100, 100) };
 }
 
+/** The quantized types of a GGUF base: llama-quantize refuses such a file, merging decodes it anyway, so it is only said. */
+async function quantizedTypes(base: string): Promise<string[]> {
+  if ((await stat(base)).isDirectory()) return [];
+  const types = new Set((await readGguf(base)).tensors.map(({ type }) => type));
+  return [...types].filter((type) => ggmlType(type).blockSize > 1).sort();
+}
+
 /** Runs one conversion with a progress line, or prints its plan under --dry-run. Shared with quantize. */
 export async function convertCommand(context: CoreContext, input: ConvertInput): Promise<{ json: unknown; text: string }> {
   const threads = textOption(context.options, 'threads');
@@ -22,9 +31,15 @@ export async function convertCommand(context: CoreContext, input: ConvertInput):
   const started = performance.now();
   const { lowered, printed } = await prepareConversion(input, { ...options, print: context.dryRun });
   const planSeconds = (performance.now() - started) / 1000;
+  const requantizedFrom = await quantizedTypes(input.base);
+  const tellRequantized = () => {
+    if (requantizedFrom.length === 0) return;
+    context.note(`note: ${printable(input.base)} is quantized already (${requantizedFrom.join(', ')}); its rounding stays in what is made of it. Start from F16 or BF16 where you can.`);
+  };
   if (context.dryRun) {
     const outputs = lowered.outputs.map(({ path, bytes, tensors }) => ({ path, bytes, tensors: tensors.map(({ name, type, ne, bytes: size }) => ({ name, type, ne, bytes: size })) }));
-    return { json: { outputs, memoryBytes: lowered.memoryBytes }, text: `${printed ?? ''}\n${outputs.map(({ path, bytes }) => `would write ${path ?? 'nothing'}: ${formatBytes(bytes)}`).join('\n')}` };
+    tellRequantized();
+    return { json: { outputs, memoryBytes: lowered.memoryBytes, requantizedFrom }, text: `${printed ?? ''}\n${outputs.map(({ path, bytes }) => `would write ${path ?? 'nothing'}: ${formatBytes(bytes)}`).join('\n')}` };
   }
   const sink = context.progress('writing');
   try {
@@ -33,8 +48,9 @@ export async function convertCommand(context: CoreContext, input: ConvertInput):
       onProgress: ({ bytesRead, bytesTotal, tensor }) => sink.report(bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
     });
     const seconds = (performance.now() - started) / 1000;
+    tellRequantized();
     return {
-      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead },
+      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom },
       text: report.files.map(({ path, bytes, types }) => facts([
         ['output', path],
         ['size', formatBytes(bytes)],
