@@ -12,7 +12,7 @@ namespace {
 constexpr double SLOWDOWN = 3;
 constexpr double SLACK_MS = 2;
 constexpr int SINGLE_LEAST = 16;
-constexpr int SINGLE_MOST = 256;
+constexpr int SINGLE_MOST = 64;
 
 // Found by name: release builds load the CPU backend as a library of its own.
 template <typename Function>

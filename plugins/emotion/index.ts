@@ -29,6 +29,7 @@ export default definePlugin<EmotionConfig>({
   config: configSchema,
   commands: [{ name: 'analyze-emotion', description: 'Show the emotions, intensity and crisis level of texts', load: () => import('./commands/analyze-emotion.js') }],
   hooks: {
+    'phase:metadata': (value, { config }) => ({ ...value, metadata: { ...value.metadata, emotion: { style: config.style, crisis: { answer: config.crisis.answer } } } }),
     'chat:answer': {
       // Before any other plugin can answer: a crisis wins over caches and speed.
       order: 'pre',

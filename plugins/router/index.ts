@@ -17,6 +17,15 @@ export default definePlugin<RouterConfig>({
   provides: ['router'],
   config: configSchema,
   commands: [{ name: 'route', description: 'Say which domain answers a text, and why', load: () => import('./commands/route.js') }],
+  hooks: {
+    'phase:metadata': (value, { config: { weights, threshold, minQuality, crisisDomain, domains } }) => ({
+      ...value,
+      metadata: {
+        ...value.metadata,
+        router: { weights, threshold, minQuality, crisisDomain, domains: Object.fromEntries(Object.entries(domains).filter(([name]) => value.domains.includes(name))) },
+      },
+    }),
+  },
   register(context) {
     context.provide(router, () => createRouter(context.config, context));
   },

@@ -36,6 +36,13 @@ export interface PhaseCleanValue {
   readonly reports: readonly CleanReport[];
 }
 
+export interface PhaseMetadataValue {
+  readonly phase: number;
+  readonly domains: readonly string[];
+  /** Plain JSON by key; each becomes the string `tara.KEY` of the built file. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
 export interface PhaseBuiltValue {
   readonly phase: number;
   readonly domains: readonly string[];
@@ -95,6 +102,8 @@ export interface ModelLoadedValue {
 export interface Hooks {
   /** Before a domain's adapter is merged: replace it by a checked, cleaned copy. An error stops the build. */
   'phase:clean': WaterfallHook<PhaseCleanValue>;
+  /** Before a phase's file is written: add what whoever answers from it needs. An error stops the build. */
+  'phase:metadata': WaterfallHook<PhaseMetadataValue>;
   /** A build is committed to the registry. */
   'phase:built': ObserveHook<PhaseBuiltValue>;
   /** Before anything is generated: a plugin may answer itself (a cache, a fixed text). */
@@ -121,6 +130,7 @@ export type HooksOfKind<Kind extends HookKind> = { [Name in HookName]: Hooks[Nam
 
 export const CORE_HOOKS = {
   'phase:clean': 'waterfall',
+  'phase:metadata': 'waterfall',
   'phase:built': 'observe',
   'chat:answer': 'first',
   'chat:prompt': 'waterfall',

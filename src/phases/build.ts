@@ -1,6 +1,6 @@
 /** The factory: a phase's complete domains merged into one GGUF, recorded in the registry whatever happens. */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { convert, type ConvertReport } from '../convert/index.js';
 import { asTaraError, TaraError } from '../errors.js';
 import type { Engine } from '../engine/index.js';
@@ -21,8 +21,6 @@ export interface BuildServices {
   readonly compressor: Compressor | undefined;
   /** Measures the built file on the domains' own lines; without one nothing is measured. */
   readonly engine?: Engine | undefined;
-  /** Settings that go into the file's metadata for whoever answers from it. */
-  readonly settings?: { readonly router?: unknown; readonly emotion?: unknown };
   readonly pool?: Pool;
 }
 
@@ -81,7 +79,7 @@ async function run(build: Build, inputs: BuildInputs, services: BuildServices, o
   options.onProgress?.('plan', null);
   const adapters = inputs.domains.map(({ name, path }) => ({ dir: paths.get(name) ?? path, weight: inputs.weights[name] ?? 0 }));
   const pool = services.pool ?? sharedPool();
-  const metadata = await phaseMetadata({ inputs, adapters, settings: services.settings ?? {}, pool, signal: options.signal });
+  const metadata = await phaseMetadata({ inputs, adapters, hooks: services.hooks, pool, signal: options.signal });
   const choice = await chooseTypes(inputs, build, services.compressor, { pool, signal: options.signal });
   const output = join(build.folder, `phase-${inputs.phase.number}-${choice.preset}.gguf`);
   services.registry.builds.compressing(build.id);
@@ -95,6 +93,13 @@ async function run(build: Build, inputs: BuildInputs, services: BuildServices, o
     },
   );
   return { converted, output, choice };
+}
+
+/** A cleaned copy goes with the build: what is wrong with it is told of the adapter that it was made from. */
+function toldOfOriginal(error: TaraError, domains: BuildInputs['domains'], workDir: string): TaraError {
+  const { path } = error.fields;
+  const domain = typeof path === 'string' ? domains.find(({ name }) => path.startsWith(join(workDir, name) + sep)) : undefined;
+  return domain ? new TaraError(error.code, { ...error.fields, path: domain.path }, { cause: error }) : error;
 }
 
 /** Builds a phase. The registry has the build as running, then as good or failed; a failure removes its files. */
@@ -137,7 +142,7 @@ export async function buildPhase(services: BuildServices, number: number, option
     void services.hooks.observe('phase:built', { phase: number, domains: report.domains, output, bytes: report.bytes, type: report.type, seconds: report.seconds });
     return report;
   } catch (thrown) {
-    const error = asTaraError(thrown);
+    const error = toldOfOriginal(asTaraError(thrown), inputs.domains, join(build.folder, 'work'));
     registry.builds.fail(build.id, `${error.code}: ${error.message}`);
     throw error;
   }

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ROOMS = ['errors.ts', 'package-root.ts', 'kernel', 'phases', 'cli', 'plan', 'engine', 'formats'];
+const ROOMS = ['errors.ts', 'package-root.ts', 'boot.ts', 'kernel', 'phases', 'cli', 'plan', 'engine', 'formats'];
 
 /** Transpiles the rooms that the phase and plugin commands need into DIR/dist/src, beside bin/ and node_modules; returns DIR. */
 export function compileSources(): string {

@@ -96,6 +96,7 @@ describe('phase commands', () => {
     [['create-phase', '0'], 2, 'TARA_NAME_INVALID'],
     [['create-phase', '1', '--domains', 'a b'], 2, 'TARA_NAME_INVALID'],
     [['create-phase', '1', '--quantization', 'Q4 K'], 2, 'TARA_OPTION_INVALID'],
+    [['create-phase', '1', '--quantization', 'Q99_K'], 2, 'TARA_TYPE_UNKNOWN'],
     [['create-phase', '1', '--compression-type', 'zip'], 2, 'TARA_OPTION_INVALID'],
     [['create-phase', '1', '--target-size', '-1'], 2, 'TARA_OPTION_INVALID'],
     [['create-phase', '1', '--target-size', '1e400'], 2, 'TARA_OPTION_INVALID'],

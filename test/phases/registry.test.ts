@@ -104,7 +104,7 @@ describe('opening', () => {
   it('says so when the state folder cannot be made or is a file', () => {
     const home = join(fresh(), 'file');
     writeFileSync(home, '');
-    expect(() => Registry.open(home)).toThrow(code('TARA_WRITE_FAILED'));
+    for (const create of [true, false]) expect(() => Registry.open(home, { create })).toThrow(code('TARA_OPTION_INVALID'));
     const folder = fresh();
     mkdirSync(join(folder, 'registry.db'));
     expect(() => Registry.open(folder)).toThrow(code('TARA_FILE_UNREADABLE'));
