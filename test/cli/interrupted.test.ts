@@ -96,11 +96,14 @@ describe.skipIf(!ready)('a build', () => {
     const cwd = await prepared();
     const { child, ended } = start(cwd, slowBuild);
     await appears(join(cwd, '.tara/builds'), TEMPORARY);
+    // Stopped, so that it still runs however fast this machine is.
+    child.kill('SIGSTOP');
     const second = await tara(cwd, ...slowBuild);
     expect(second).toEqual(failed(1, 'TARA_PHASE_BUSY'));
     expect(second.err).toContain(`process ${child.pid}`);
     expect(await show(cwd)).toMatchObject({ status: 'compressing', builds: [{ status: 'running' }] });
     child.kill('SIGINT');
+    child.kill('SIGCONT');
     expect(await ended).toEqual(failed(130, 'TARA_ABORTED'));
     expect(below(join(cwd, '.tara/builds'))).toEqual(['phase-1']);
     expect(await show(cwd)).toMatchObject({ status: 'failed', reason: expect.stringContaining('TARA_ABORTED') as string, builds: [{ status: 'failed' }] });
