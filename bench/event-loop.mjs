@@ -21,8 +21,8 @@ async function delayDuring(work) {
   return { maxMs: monitor.max / 1e6 - 1, p99Ms: monitor.percentile(99) / 1e6 - 1 };
 }
 
+const tara = await createTara({ home: join(scratch, '.tara') });
 try {
-  await using tara = await createTara({ home: join(scratch, '.tara') });
   tara.phases.create(1, { base });
   for (const name of ['healthcare', 'education']) {
     tara.phases.addDomain(1, name, { path: join(ROOT, 'examples', 'adapters', name) });
@@ -33,5 +33,6 @@ try {
   const generate = await delayDuring(() => model.generate('Once upon a time', { maxTokens: 200, temperature: 0 }).text());
   publish('event-loop', { build, generate, targetMs: 20 });
 } finally {
+  await tara.close();
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -9,6 +9,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr auto SEND_INTERVAL = std::chrono::milliseconds(20);
+
 double ms_between(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double, std::milli>(to - from).count(); }
 
 class Generation : public Sequence {
@@ -35,18 +37,23 @@ class Generation : public Sequence {
     if (!text_.stopped_by().empty()) return finish("stop", shown);
     const bool full = tokens.size() > context_ || generated_ == options_.max_tokens;
     if (full) return finish("length", shown + text_.flush());
-    if (!shown.empty()) send(shown);
+    pending_ += shown;
+    // Waking JavaScript for each token would take a core from the decoder: a fast model's tokens go out a few at a time.
+    if (!pending_.empty() && Clock::now() - sent_ >= SEND_INTERVAL) send();
     return true;
   }
 
  private:
-  void send(const std::string & shown) {
-    job->chunk({{"text", shown}, {"tokens", unsent_}});
+  void send() {
+    job->chunk({{"text", pending_}, {"tokens", unsent_}});
+    pending_.clear();
     unsent_.clear();
+    sent_ = Clock::now();
   }
 
   bool finish(const char * reason, const std::string & shown) {
-    if (!shown.empty() || !unsent_.empty()) send(shown);
+    pending_ += shown;
+    if (!pending_.empty() || !unsent_.empty()) send();
     const double prompt_ms = ms_between(started_, first_);
     const double decode_ms = ms_between(first_, Clock::now());
     const auto rate = [](size_t count, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(count) / ms : 0.0; };
@@ -69,9 +76,10 @@ class Generation : public Sequence {
   size_t context_ = 0;
   std::optional<Sampler> sampler_;
   TextStream text_;
+  std::string pending_;
   Tokens unsent_;
   size_t generated_ = 0;
-  Clock::time_point started_, first_;
+  Clock::time_point started_, first_, sent_;
 };
 
 }  // namespace
