@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fetchModel } from '../scripts/models.mjs';
 import { CLI, median, optional, paired, publish, timed } from './lib.mjs';
 
-const RUNS = 15;
+const RUNS = 16;
 const TOKENS = 128;
 const threads = availableParallelism();
 const model = process.env.TARA_TEST_MODEL ?? (await fetchModel('smollm2'));

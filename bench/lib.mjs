@@ -31,10 +31,13 @@ export function timed(command, args, options = {}) {
   return { seconds, peakRssBytes: Number(result.stderr.trim().split('\n').at(-1)) * 1024, stdout: result.stdout };
 }
 
-/** Runs both in turn, A B A B …, so that the ratio holds when the machine's speed drifts. */
+/** Runs both in turn, A B B A …, so that the ratio holds when the machine's speed drifts. */
 export async function paired(runs, a, b) {
   const pairs = [];
-  for (let i = 0; i < runs; i += 1) pairs.push([await a(i), await b(i)]);
+  for (let i = 0; i < runs; i += 1) {
+    if (i % 2 === 0) pairs.push([await a(i), await b(i)]);
+    else pairs.push([await b(i), await a(i)].reverse());
+  }
   return pairs;
 }
 
