@@ -32,8 +32,9 @@ describe('text', () => {
   test('characters arrive whole, and the model ends itself', async () => {
     const generation = chain.generate('hi', { temperature: 0 });
     const chunks = await collect(generation);
-    expect(chunks.map(({ text }) => text)).toEqual([...SAID]);
-    expect(chunks[0]?.tokens).toEqual([...Buffer.from('😀')].map(byteToken));
+    // A fast model's tokens come a few at a time; the first character comes at once, and none is ever split.
+    expect(chunks.map(({ text }) => text).join('')).toBe(SAID);
+    expect(chunks[0]).toEqual({ text: '😀', tokens: [...Buffer.from('😀')].map(byteToken) });
     const result = await generation.result;
     expect(result).toMatchObject({ text: SAID, finishReason: 'eos', usage: { promptTokens: 2, completionTokens: Buffer.byteLength(SAID) + 1 } });
     expect(result.timings.promptMs).toBeGreaterThan(0);
