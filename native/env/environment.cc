@@ -94,21 +94,30 @@ const char * type_name(Event::Type type) {
   return "failed";
 }
 
-Napi::Object to_js(Napi::Env env, const Event & event) {
-  auto object = Napi::Object::New(env);
-  object.Set("job", Napi::Number::New(env, event.job));
-  object.Set("type", Napi::String::New(env, type_name(event.type)));
-  object.Set("data", Napi::String::New(env, event.data));
-  if (!event.blob.empty()) {
-    auto buffer = Napi::ArrayBuffer::New(env, event.blob.size());
-    std::copy(event.blob.begin(), event.blob.end(), static_cast<uint8_t *>(buffer.Data()));
-    object.Set("blob", buffer);
-  }
-  return object;
+// Node-API's plain C calls: in a worker that is being terminated they fail one after the other, which is no error here.
+bool set_text(napi_env env, napi_value object, const char * key, const std::string & text) {
+  napi_value value;
+  return napi_create_string_utf8(env, text.data(), text.size(), &value) == napi_ok && napi_set_named_property(env, object, key, value) == napi_ok;
+}
+
+bool set_blob(napi_env env, napi_value object, const Blob & blob) {
+  if (blob.empty()) return true;
+  void * bytes = nullptr;
+  napi_value buffer;
+  if (napi_create_arraybuffer(env, blob.size(), &bytes, &buffer) != napi_ok) return false;
+  std::copy(blob.begin(), blob.end(), static_cast<uint8_t *>(bytes));
+  return napi_set_named_property(env, object, "blob", buffer) == napi_ok;
+}
+
+bool to_js(napi_env env, const Event & event, napi_value * object) {
+  napi_value job;
+  return napi_create_object(env, object) == napi_ok && napi_create_uint32(env, event.job, &job) == napi_ok &&
+         napi_set_named_property(env, *object, "job", job) == napi_ok && set_text(env, *object, "type", type_name(event.type)) &&
+         set_text(env, *object, "data", event.data) && set_blob(env, *object, event.blob);
 }
 
 // The doorbell's one callback: hands everything that waits to JavaScript in one call.
-void drain(napi_env raw_env, napi_value dispatch, void * context, void *) {
+void drain(napi_env env, napi_value dispatch, void * context, void *) {
   auto * state = static_cast<State *>(context);
   std::vector<Event> events;
   {
@@ -116,21 +125,23 @@ void drain(napi_env raw_env, napi_value dispatch, void * context, void *) {
     events.swap(state->events);
     state->rung = false;
   }
-  if (raw_env == nullptr || events.empty()) return;
-  Napi::Env env(raw_env);
-  Napi::HandleScope scope(env);
-  try {
-    auto list = Napi::Array::New(env, events.size());
-    uint32_t index = 0;
-    for (const auto & event : events) {
-      list.Set(index++, to_js(env, event));
-      const bool ends = event.type == Event::Type::done || event.type == Event::Type::failed;
-      if (ends && --state->awaited == 0) napi_unref_threadsafe_function(env, state->doorbell);
-    }
-    Napi::Function(env, dispatch).Call({list});
-  } catch (const Napi::Error & error) {
-    napi_fatal_exception(env, error.Value());
+  if (env == nullptr || events.empty()) return;
+  napi_value list;
+  if (napi_create_array_with_length(env, events.size(), &list) != napi_ok) return;
+  uint32_t index = 0;
+  for (const auto & event : events) {
+    napi_value object;
+    if (!to_js(env, event, &object) || napi_set_element(env, list, index++, object) != napi_ok) return;
+    const bool ends = event.type == Event::Type::done || event.type == Event::Type::failed;
+    if (ends && --state->awaited == 0) napi_unref_threadsafe_function(env, state->doorbell);
   }
+  napi_value global, result, thrown;
+  if (napi_get_global(env, &global) != napi_ok) return;
+  if (napi_call_function(env, global, dispatch, 1, &list, &result) != napi_pending_exception) return;
+  // Without an exception to take, the environment is ending.
+  bool pending = false;
+  if (napi_is_exception_pending(env, &pending) != napi_ok || !pending) return;
+  if (napi_get_and_clear_last_exception(env, &thrown) == napi_ok) napi_fatal_exception(env, thrown);
 }
 
 Napi::Error to_js(Napi::Env env, const Failure & failure) {
