@@ -33,9 +33,9 @@ describe('while a plan runs', () => {
     expect((await readdir(folder)).filter((name) => name.startsWith('exit.gguf'))).toEqual([]);
   });
 
-  test('a worker is terminated ten times, and the next run writes the file', async () => {
+  test('workers are terminated, and the next run writes the file', async () => {
     const output = join(folder, 'worker.gguf');
-    expect(await child('terminate', model, output, '10')).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
+    expect(await child('terminate', model, output, '4')).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
     expect((await readdir(folder)).filter((name) => name.startsWith('worker.gguf'))).toEqual(['worker.gguf']);
   });
 
