@@ -72,7 +72,13 @@ describe.skipIf(!built)('bad input', () => {
   const convert = (base: string, ...more: string[]) => ['convert', base, '--output', 'out.gguf', ...more];
   const long = 'x'.repeat(1_000_000);
 
-  const cases: readonly (readonly [argv: string[], exit: number, code: string])[] = [
+  type Case = readonly [argv: string[], exit: number, code: string];
+  /** /proc has no space at all by statfs, and nothing can be made in it. */
+  const PROC: readonly Case[] = [
+    [quantize('in.gguf', '/proc/out.gguf', 'Q8_0'), 1, 'TARA_DISK_FULL'],
+    [['create-phase', '1', '--home', '/proc/none/here'], 1, 'TARA_WRITE_FAILED'],
+  ];
+  const cases: readonly Case[] = [
     // paths
     [['inspect', 'nowhere'], 1, 'TARA_FILE_NOT_FOUND'],
     [['inspect', ''], 2, 'TARA_USAGE'],
@@ -120,8 +126,7 @@ describe.skipIf(!built)('bad input', () => {
     [quantize('in.gguf', 'dir', 'Q8_0'), 1, 'TARA_WRITE_FAILED'],
     [quantize('in.gguf', '/dev/null', 'Q8_0'), 1, 'TARA_WRITE_FAILED'],
     [quantize('in.gguf', 'nowhere/out.gguf', 'Q8_0'), 1, 'TARA_WRITE_FAILED'],
-    // /proc has no space at all by statfs.
-    ...(existsSync('/proc/self') ? [[quantize('in.gguf', '/proc/out.gguf', 'Q8_0'), 1, 'TARA_DISK_FULL'] as const, [['create-phase', '1', '--home', '/proc/none/here'], 1, 'TARA_WRITE_FAILED'] as const] : []),
+    ...(existsSync('/proc/self') ? PROC : []),
     [quantize('in.gguf', 'text/out.gguf', 'Q8_0'), 1, 'TARA_WRITE_FAILED'],
     [quantize('in.gguf', 'in.gguf', 'Q4_0'), 2, 'TARA_OUTPUT_IS_INPUT'],
     [quantize('in.gguf', 'dir/../in.gguf', 'Q4_0'), 2, 'TARA_OUTPUT_IS_INPUT'],
