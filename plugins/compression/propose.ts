@@ -53,11 +53,13 @@ function propose({ compressionType, quantization, budget, tensors, presetBytes }
     const unchecked = budget === null ? [] : [`the budget of ${budget} bytes was not checked: the tensors are not known yet`];
     return { preset: asked, types: {}, bytes: null, evidence: [`preset ${asked}, as asked`, ...unchecked, ...describe(tensors, size)] };
   }
-  const chosen = chooseWithin(allowedRules(config).map((rule) => sized(rule, tensors, presetBytes)), budget);
+  const sizes = allowedRules(config).map((rule) => sized(rule, tensors, presetBytes));
+  // What was asked for stands while it fits.
+  const chosen = sizes.find((size) => size.preset === asked && size.bytes <= budget) ?? chooseWithin(sizes, budget);
   return {
     preset: chosen.preset,
     types: {},
     bytes: chosen.bytes,
-    evidence: [`${chosen.preset} is the preset with the most bits per weight that fits ${budget} bytes${chosen.preset === asked ? '' : ` (asked: ${asked})`}`, ...describe(tensors, chosen)],
+    evidence: [chosen.preset === asked ? `${asked}, as asked, fits ${budget} bytes` : `${chosen.preset} is the preset with the most bits per weight that fits ${budget} bytes (${asked} does not)`, ...describe(tensors, chosen)],
   };
 }

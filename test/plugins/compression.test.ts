@@ -44,11 +44,14 @@ describe('propose', () => {
     expect(even.evidence.join('\n')).not.toContain('no multiple');
   });
 
-  it('takes the preset with the most bits that fits a budget', async () => {
+  it('keeps what was asked for while it fits a budget, else takes the preset with the most bits that does', async () => {
     const budget = sizes(512).find(({ preset }) => preset === 'Q5_K_S')?.bytes ?? 0;
-    const proposal = await host.use(compressor).propose(request({ tensors: tensors(512), budget }));
+    const kept = await host.use(compressor).propose(request({ tensors: tensors(512), budget }));
+    expect(kept).toMatchObject({ preset: 'Q4_K_M' });
+    expect(kept.evidence[0]).toBe(`Q4_K_M, as asked, fits ${budget} bytes`);
+    const proposal = await host.use(compressor).propose(request({ tensors: tensors(512), quantization: 'Q8_0', budget }));
     expect(proposal).toMatchObject({ preset: 'Q5_K_S', bytes: budget });
-    expect(proposal.evidence[0]).toBe(`Q5_K_S is the preset with the most bits per weight that fits ${budget} bytes (asked: Q4_K_M)`);
+    expect(proposal.evidence[0]).toBe(`Q5_K_S is the preset with the most bits per weight that fits ${budget} bytes (Q8_0 does not)`);
     await expect(host.use(compressor).propose(request({ budget: 1000 }))).rejects.toMatchObject({ code: 'TARA_COMPRESSION_BUDGET', fields: { budget: 1000 } });
     await expect(host.use(compressor).propose(request({ budget: 0 }))).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID' });
   });
