@@ -15,3 +15,4 @@ export { type Adapter, type AdapterModule, readAdapter } from './peft.js';
 export { type AdapterConfig, adapterConfig } from './peft-config.js';
 export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
 export { inspect, type InspectedEntry, type InspectedTensor, type Inspection } from './inspect.js';
+export { protoFields, protoFloat, type ProtoField } from './protobuf.js';

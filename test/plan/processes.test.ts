@@ -41,8 +41,8 @@ describe('while a plan runs', () => {
 
   test('the event loop stays free', async () => {
     const delays: number[] = [];
-    // A busy machine holds a process up for longer than any code does: one calm run of three is enough.
-    for (let attempt = 0; attempt < 3 && !(Math.min(...delays) < 20); attempt += 1) {
+    // A busy machine holds a process up for longer than any code does: one calm run of eight is enough.
+    for (let attempt = 0; attempt < 8 && !(Math.min(...delays) < 20); attempt += 1) {
       const { code, stdout } = await child('delay', model, join(folder, 'delay.gguf'));
       expect(code).toBe(0);
       delays.push((JSON.parse(stdout) as { maxMs: number }).maxMs);

@@ -4,7 +4,7 @@ import { TaraError } from '../../errors.js';
 import type { Blobs, MetadataEntry } from '../../plan/schema.js';
 import { f32Array, i32Array, stringArray, text } from '../entries.js';
 import { isRecord, readBytes, readObject, type Json } from '../files.js';
-import { protoFields, protoFloat } from './protobuf.js';
+import { protoFields, protoFloat } from '../../formats/index.js';
 import { looksSpecial, specialEntries } from './special.js';
 import type { TokenizerFiles } from './source.js';
 import { TOKEN } from './token-types.js';
