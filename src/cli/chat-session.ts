@@ -35,8 +35,7 @@ export interface ChatSession extends AsyncDisposable {
 const REMEMBERED = 12;
 
 export async function openChatSession(context: CoreContext, path: string, options: ChatSessionOptions): Promise<ChatSession> {
-  const host = await context.host();
-  await host.start();
+  const host = await context.plugins();
   const engine = createEngine();
   const models = createModelStore(engine);
   const lease = await models.acquire(path, options.load);

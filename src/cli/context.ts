@@ -39,9 +39,7 @@ export interface CoreContext extends CommandContext {
   path(typed: string): string;
   /** The registry, opened at the first call and closed after the command. A reader creates nothing; --dry-run rolls everything back. */
   registry(access: 'read' | 'write'): Promise<Registry>;
-  /** The kernel's host with its plugins checked but not started; stopped after the command. */
-  host(): Promise<Host>;
-  /** Starts the kernel with its plugins at the first call (stopped after the command); then `use` and `find` know their services. */
+  /** Starts the kernel with its plugins at the first call (stopped after the command), and notes those that failed; then `use` and `find` know their services. */
   plugins(): Promise<Host>;
   /** As `use`, or undefined where nobody provides the service. */
   find<T>(token: Token<T>): T | undefined;

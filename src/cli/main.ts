@@ -101,11 +101,12 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
         session.registry = { access, open };
         return open;
       },
-      host: openHost,
       async plugins() {
+        if (started) return started;
         const host = await openHost();
         await host.start();
         started = host;
+        for (const line of failures(host)) context.note(line);
         return host;
       },
       async print(text) {
@@ -119,6 +120,8 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
         io.stderr.write(`${text}\n`);
       },
     };
+    // A plugin's own command started the host already.
+    if (plugin) await context.plugins();
     let result: CommandResult;
     try {
       result = await found.command.run(context);
@@ -132,6 +135,12 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
     await session.host?.then((host) => host.stop(), () => undefined);
   }
 }
+
+/** What a person should know before trusting the answer: a redactor that did not start redacts nothing. */
+const failures = (host: Host): string[] => [
+  ...host.plugins().flatMap(({ name, error, state }) => (state === 'failed' && error ? [`warning: plugin ${name} is out: ${error.code}: ${error.message}`] : [])),
+  ...host.problems().map(({ code, message }) => `warning: ${code}: ${message}`),
+];
 
 async function find(name: string, openHost: () => Promise<Host>): Promise<Found> {
   const { CORE_COMMANDS } = await import('./commands/index.js');

@@ -181,8 +181,7 @@ async function emptyFolder(folder: string): Promise<void> {
 
 /** The model of the target's current release. */
 async function deployedModel(context: CoreContext, target: string): Promise<string> {
-  const host = await context.host();
-  await host.start();
+  const host = await context.plugins();
   const current = (await host.use(CAPABILITIES.deployer).releases(target)).find((release) => release.current);
   const model = current?.files.find((file) => file.path.endsWith('.gguf'));
   if (!current || !model) throw new TaraError('TARA_FILE_NOT_FOUND', { path: target });

@@ -8,7 +8,7 @@ const command: CoreCommand = {
     command.addHelpText('after', examples('plugins', 'plugins --json'));
   },
   async run(context) {
-    const host = await context.host();
+    const host = await context.plugins();
     const plugins = host.plugins().map(({ error, ...plugin }) => ({ ...plugin, error: error ? { code: error.code, message: error.message } : null }));
     const problems = host.problems().map(({ code, message }) => ({ code, message }));
     const list = table([
