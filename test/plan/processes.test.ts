@@ -12,7 +12,7 @@ let model: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tara-plan-'));
-  model = await writeLlama(join(folder, 'model.gguf'), { width: 512, ff: 1536, layers: 4, heads: 8, kvHeads: 4, vocab: 512, tied: true });
+  model = await writeLlama(join(folder, 'model.gguf'), { width: 512, ff: 1536, layers: 2, heads: 8, kvHeads: 4, vocab: 512, tied: true });
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -35,7 +35,7 @@ describe('while a plan runs', () => {
 
   test('workers are terminated, and the next run writes the file', async () => {
     const output = join(folder, 'worker.gguf');
-    expect(await child('terminate', model, output, '4')).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
+    expect(await child('terminate', model, output, '3')).toEqual({ code: 0, signal: null, stdout: 'done\n', stderr: '' });
     expect((await readdir(folder)).filter((name) => name.startsWith('worker.gguf'))).toEqual(['worker.gguf']);
   });
 
