@@ -6,7 +6,15 @@ import { TaraError } from './errors.js';
 import type { Home } from './phases/home.js';
 import { registryAccess, type RegistryAccess } from './phases/service.js';
 
-export const BUILT_IN_PLUGINS = ['compression', 'cleanup', 'emotion', 'router', 'deploy'] as const;
+const BUILT_IN = {
+  compression: () => import('../plugins/compression/index.js'),
+  cleanup: () => import('../plugins/cleanup/index.js'),
+  emotion: () => import('../plugins/emotion/index.js'),
+  router: () => import('../plugins/router/index.js'),
+  deploy: () => import('../plugins/deploy/index.js'),
+};
+export type BuiltInPlugin = keyof typeof BUILT_IN;
+export const BUILT_IN_PLUGINS = Object.keys(BUILT_IN) as readonly BuiltInPlugin[];
 
 export interface BootOptions {
   /** Names of the core's own commands, which no plugin may take. */
@@ -24,9 +32,9 @@ const coreServices = (home: Home): readonly Service[] => [
   })),
 ];
 
-async function loadBuiltIn(name: string): Promise<PluginSource> {
+async function loadBuiltIn(name: BuiltInPlugin): Promise<PluginSource> {
   try {
-    const module = (await import(`../plugins/${name}/index.js`)) as { default?: unknown };
+    const module = await BUILT_IN[name]();
     return { source: `built in: ${name}`, value: module.default };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message.split('\n')[0] ?? '' : String(cause);

@@ -2,7 +2,7 @@
  * Commands that live in plugins. The built-in ones are named here, so that --help and a wrong name load nothing;
  * the kernel's host, tara.config and the plugins load when such a command (or an unknown one) runs.
  */
-import type { BUILT_IN_PLUGINS } from '../boot.js';
+import type { BuiltInPlugin } from '../boot.js';
 import type { Host } from '../kernel/index.js';
 import type { Home } from '../phases/home.js';
 import { CORE_COMMANDS } from './commands/index.js';
@@ -10,7 +10,7 @@ import { CORE_COMMANDS } from './commands/index.js';
 export interface PluginCommandEntry {
   readonly name: string;
   readonly summary: string;
-  readonly plugin: (typeof BUILT_IN_PLUGINS)[number];
+  readonly plugin: BuiltInPlugin;
 }
 
 export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [

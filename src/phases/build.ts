@@ -56,11 +56,16 @@ async function cleanAdapters(inputs: BuildInputs, workDir: string, services: Bui
   const paths = new Map<string, string>();
   for (const [index, domain] of inputs.domains.entries()) {
     options.onProgress?.('clean', index / inputs.domains.length, domain.name);
-    const cleaned = await services.hooks.waterfall(
-      'phase:clean',
-      { phase: inputs.phase.number, domain: domain.name, path: domain.path, baseDir: inputs.base, workDir: join(workDir, domain.name), reports: [] },
-      options.signal ? { signal: options.signal } : {},
-    );
+    const cleaned = await services.hooks
+      .waterfall(
+        'phase:clean',
+        { phase: inputs.phase.number, domain: domain.name, path: domain.path, baseDir: inputs.base, workDir: join(workDir, domain.name), reports: [] },
+        options.signal ? { signal: options.signal } : {},
+      )
+      .catch((thrown: unknown) => {
+        // What is wrong with the adapter matters to the user, not which hook found it.
+        throw thrown instanceof TaraError && thrown.cause instanceof TaraError ? thrown.cause : thrown;
+      });
     paths.set(domain.name, cleaned.path);
   }
   return paths;

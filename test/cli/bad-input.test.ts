@@ -219,7 +219,7 @@ describe.skipIf(!built)('a phase that cannot be built', () => {
     for (const adapter of ['other-shape', 'other-architecture', 'nan', 'cut', 'empty']) {
       await tara(work, ['add-domain', '1', 'a', '--adapter-path', join(cwd, adapter)]);
       const failed = await build();
-      expect([adapter, failed.code, failed.out, failed.err]).toEqual([adapter, 1, '', expect.stringMatching(new RegExp(`^error TARA_\\w+: [^\\n]*${adapter === 'nan' ? 'blk\\.0\\.attn_q' : adapter}[^\\n]*\\n$`)) as string]);
+      expect([adapter, failed.code, failed.out, failed.err]).toEqual([adapter, 1, '', expect.stringMatching(new RegExp(`^error TARA_\\w+: [^\\n]*${adapter}[^\\n]*\\n$`)) as string]);
     }
     const after = await phase(work);
     expect([after.status, after.builds.map(({ status }) => status)]).toEqual(['failed', Array(5).fill('failed')]);

@@ -6,12 +6,11 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ROOMS = ['errors.ts', 'package-root.ts', 'boot.ts', 'kernel', 'phases', 'cli', 'plan', 'engine', 'formats'];
 
-/** Transpiles the rooms that the phase and plugin commands need into DIR/dist/src, beside bin/ and node_modules; returns DIR. */
+/** Transpiles src and plugins into DIR/dist, beside bin/ and node_modules; returns DIR. */
 export function compileSources(): string {
   const target = mkdtempSync(join(tmpdir(), 'tara-compiled-'));
-  for (const room of ROOMS) compile(join('src', room), target);
+  for (const part of ['src', 'plugins']) compile(part, target);
   cpSync(join(ROOT, 'bin'), join(target, 'bin'), { recursive: true });
   writeFileSync(join(target, 'package.json'), readFileSync(join(ROOT, 'package.json')));
   symlinkSync(join(ROOT, 'node_modules'), join(target, 'node_modules'), 'junction');

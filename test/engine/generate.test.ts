@@ -105,9 +105,10 @@ describe('sampling', () => {
 
   test('a seed repeats, another differs', async () => {
     const say = (seed: number) => random.generate('seed', { temperature: 1, seed, maxTokens: 40, minP: 0, topP: 1, topK: 0 }).text();
-    const [first, again, other] = await Promise.all([say(7), say(7), say(8)]);
-    expect(again).toBe(first);
-    expect(other).not.toBe(first);
+    // One after the other: beside other requests the last bits of a logit depend on who shares the batch.
+    const first = await say(7);
+    expect(await say(7)).toBe(first);
+    expect(await say(8)).not.toBe(first);
   });
 
   test('the seed that was chosen is told', async () => {
