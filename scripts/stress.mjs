@@ -1,4 +1,4 @@
-/** `npm run stress -- 100`: runs the tests of ends, aborts and races again and again, and stops at the first failure. */
+/** `npm run stress -- 100 [FILE…]`: runs the tests of ends, aborts and races again and again, and stops at the first failure. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { ROOT } from './lib.mjs';
@@ -7,9 +7,11 @@ const FILES = ['test/engine/lifecycle.test.ts', 'test/engine/processes.test.ts',
 const TESTS = 'event loop|killed|in the middle of|process.exit|exception|terminated|dispose|during work|at once after|while decoding|while waiting|leaving the loop|before the start|ends by itself|freed';
 
 const times = Number(process.argv[2] ?? 10);
+const named = process.argv.slice(3);
+const files = named.length > 0 ? named : FILES;
 const started = performance.now();
 for (let i = 1; i <= times; i += 1) {
-  const { status, stdout } = spawnSync(process.execPath, [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...FILES, '-t', TESTS], { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 << 20, env: { ...process.env, NO_COLOR: '1' } });
+  const { status, stdout } = spawnSync(process.execPath, [join(ROOT, 'node_modules', 'vitest', 'vitest.mjs'), 'run', ...files, '-t', TESTS], { cwd: ROOT, encoding: 'utf8', maxBuffer: 64 << 20, env: { ...process.env, NO_COLOR: '1' } });
   if (status !== 0) {
     console.log(stdout);
     console.log(`stress: failed in run ${i} of ${times}`);
