@@ -9,6 +9,7 @@
 #include <mutex>
 #include <vector>
 
+#include "engine/huge_pages.h"
 #include "engine/threads.h"
 #include "env/log.h"
 
@@ -114,11 +115,13 @@ std::shared_ptr<Weights> Weights::read(const WeightsOptions & options, const Job
   params.n_gpu_layers = options.gpu_layers;
   params.progress_callback = on_load_progress;
   params.progress_callback_user_data = &state;
+  const auto mapped_before = large_mappings();
   llama_model * model = llama_model_load_from_file(options.path.c_str(), params);
   job->check();
   if (model == nullptr) throw Error("TARA_MODEL_LOAD", {{"path", options.path}, {"reason", log.reason("llama.cpp gives no reason")}});
   auto weights = std::shared_ptr<Weights>(new Weights(options.path, model));
   check_supported(*weights);
+  gather_huge_pages(mapped_before);
   return weights;
 }
 
