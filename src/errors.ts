@@ -52,7 +52,8 @@ export const ERRORS = {
   // plan and quantization
   TARA_PLAN_INVALID: entry(1, 422, 'the plan is not valid: {reason}', 'Print it with --dry-run; a plan runs only on the files it was made for.'),
   TARA_TYPE_UNKNOWN: entry(2, 400, 'unknown quantization {type}', 'One of: {known}.'),
-  TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Choose a type of 3 bits or more, or one that needs no importance matrix: {known}.'),
+  TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Give one with --imatrix, or choose a type that needs none: {known}.'),
+  TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make it with llama-imatrix from the same model, or quantize without --imatrix.'),
   TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),

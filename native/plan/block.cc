@@ -238,6 +238,23 @@ Factors load_factors(const Step & step, Files & files) {
   return factors;
 }
 
+// Rows [first, first + count) of scratch.values to scratch.encoded, each slice of rows with its own importance.
+void encode_rows(const Lowered & plan, const Tensor & tensor, const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) {
+  const auto row_bytes = static_cast<int64_t>(ggml_row_size(target.type, tensor.cols));
+  const int64_t slice_rows = target.importance < 0 ? tensor.rows : target.slice_rows;
+  float * spare = sized(scratch.spare, tensor.cols);
+  for (int64_t done = 0; done < count;) {
+    const int64_t slice = (first + done) / slice_rows;
+    const int64_t rows = std::min(count - done, (slice + 1) * slice_rows - (first + done));
+    const float * importance = target.importance < 0 ? nullptr : plan.importance.data() + target.importance + slice * tensor.cols;
+    const float * from = scratch.values.data() + done * tensor.cols;
+    if (quant::encode(target.type, from, scratch.encoded.data() + done * row_bytes, rows, tensor.cols, importance, peak, spare) != quant::Encoded::ok) {
+      not_finite(tensor, std::string("its values are too large for ") + ggml_type_name(target.type));
+    }
+    done += rows;
+  }
+}
+
 }  // namespace
 
 int64_t Scratch::bytes() const {
@@ -308,12 +325,8 @@ void run_block(const Lowered & plan, const Tensor & tensor, TensorState & state,
     const int64_t bytes = count * row_bytes;
     const uint8_t * from = scratch.raw.data();
     if (!tensor.copies(target.type)) {
-      uint8_t * encoded = sized(scratch.encoded, bytes);
-      float * spare = sized(scratch.spare, tensor.cols);
-      if (quant::encode(target.type, scratch.values.data(), encoded, count, tensor.cols, peak, spare) != quant::Encoded::ok) {
-        not_finite(tensor, std::string("its values are too large for ") + ggml_type_name(target.type));
-      }
-      from = encoded;
+      from = sized(scratch.encoded, bytes);
+      encode_rows(plan, tensor, target, scratch, first, count, peak);
     }
     files.outputs[target.output]->write(from, static_cast<size_t>(bytes), target.offset + first * row_bytes);
     files.bytes_written.fetch_add(bytes, std::memory_order_relaxed);

@@ -1,6 +1,8 @@
 #include "plan/lowered.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
 #include "quant/codec.h"
 
@@ -139,6 +141,23 @@ void parse_first(const Json & json, const Lowered & plan, Tensor & tensor) {
   if (tensor.transposed) std::swap(tensor.staged_rows, tensor.staged_cols);
 }
 
+std::vector<float> parse_floats(const std::vector<uint8_t> & blob) {
+  std::vector<float> values(blob.size() / sizeof(float));
+  if (values.size() * sizeof(float) != blob.size()) refuse("importance", "it is no whole number of floats");
+  std::memcpy(values.data(), blob.data(), blob.size());
+  if (!std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); })) refuse("importance", "it holds NaN or infinity");
+  return values;
+}
+
+void parse_importance(const Json & json, const Lowered & plan, const Tensor & tensor, Target & target) {
+  target.importance = json.at("first").get<int64_t>();
+  target.slice_rows = count(json, "rows", tensor.name);
+  const auto floats = static_cast<int64_t>(plan.importance.size());
+  if (tensor.rows % target.slice_rows != 0) refuse(tensor.name, "its importance does not divide its rows");
+  const int64_t wanted = tensor.rows / target.slice_rows * tensor.cols;
+  if (target.importance < 0 || target.importance > floats || wanted > floats - target.importance) refuse(tensor.name, "its importance ends outside");
+}
+
 Target parse_target(const Json & json, const Lowered & plan, const std::vector<std::vector<uint8_t>> & headers, const Tensor & tensor) {
   Target target;
   target.output = index_of(json, "out", plan.outputs.size(), tensor.name);
@@ -151,7 +170,8 @@ Target parse_target(const Json & json, const Lowered & plan, const std::vector<s
     refuse(tensor.name, "it ends outside its output");
   }
   if (tensor.copies(target.type)) return target;
-  if (!quant::can_encode(target.type)) refuse(tensor.name, std::string("cannot be written as ") + ggml_type_name(target.type));
+  if (json.contains("importance")) parse_importance(json.at("importance"), plan, tensor, target);
+  if (!quant::can_encode(target.type, target.importance >= 0)) refuse(tensor.name, std::string("cannot be written as ") + ggml_type_name(target.type));
   for (const Span & part : tensor.parts) {
     if (!quant::can_decode(part.type)) refuse(tensor.name, std::string("cannot be read from ") + ggml_type_name(part.type));
   }
@@ -206,10 +226,11 @@ Lowered parse_lowered(const Json & json, const std::vector<std::vector<uint8_t>>
     for (const Json & output : json.at("outputs")) {
       plan.outputs.push_back({output.at("path").get<std::string>(), output.at("bytes").get<int64_t>()});
     }
-    if (headers.size() != plan.outputs.size()) refuse("outputs", "every output needs a header");
-    for (size_t i = 0; i < headers.size(); ++i) {
+    if (headers.size() != plan.outputs.size() && headers.size() != plan.outputs.size() + 1) refuse("outputs", "every output needs a header");
+    for (size_t i = 0; i < plan.outputs.size(); ++i) {
       if (static_cast<int64_t>(headers[i].size()) > plan.outputs[i].bytes) refuse("outputs", "a header is longer than its file");
     }
+    if (headers.size() > plan.outputs.size()) plan.importance = parse_floats(headers.back());
     for (const Json & tensor : json.at("tensors")) plan.tensors.push_back(parse_tensor(tensor, plan, headers));
     return plan;
   } catch (const Json::exception & error) {

@@ -57,6 +57,9 @@ struct Target {
   int output = 0;
   ggml_type type = GGML_TYPE_F32;
   int64_t offset = 0;  // absolute in the file
+  // Where the importance of the columns begins in Lowered::importance, or -1; each slice of rows (an expert) has its own.
+  int64_t importance = -1;
+  int64_t slice_rows = 0;
 };
 
 struct Tensor {
@@ -94,9 +97,11 @@ struct Lowered {
   std::vector<Table> tables;
   std::vector<Output> outputs;
   std::vector<Tensor> tensors;
+  std::vector<float> importance;
 };
 
-// Throws TARA_PLAN_INVALID. `headers` are the outputs' first bytes, which tensors must not touch.
+// Throws TARA_PLAN_INVALID. `headers` are the outputs' first bytes, which tensors must not touch; after them may come the
+// importance of all targets as one blob of float32.
 Lowered parse_lowered(const Json & json, const std::vector<std::vector<uint8_t>> & headers);
 
 }  // namespace tara::plan

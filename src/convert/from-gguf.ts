@@ -8,6 +8,7 @@ import { PLAN_FORMAT } from '../plan/schema.js';
 import { concreteRules, deltaSteps, loadAdapters, type BaseWeight } from './adapters.js';
 import { architectureByGguf, ARCHITECTURES } from './architectures/index.js';
 import { overwriting, text, u32 } from './entries.js';
+import { IMATRIX, loadImportance, type Importance } from './importance.js';
 import type { ConvertInput } from './input.js';
 import { deinterleave, runs } from './rope.js';
 import { pinned } from './source.js';
@@ -77,11 +78,11 @@ async function mergeSteps(input: ConvertInput, file: GgufFile, sources: Paramete
 }
 
 /** The types of one output and the keys that llama-quantize sets for it. */
-async function outputOf(file: GgufFile, type: string): Promise<{ types: ReadonlyMap<string, PlanTensor['to'][number]['type']>; set: MetadataEntry[] }> {
+async function outputOf(file: GgufFile, type: string, importance: Importance | undefined): Promise<{ types: ReadonlyMap<string, PlanTensor['to'][number]['type']>; set: MetadataEntry[] }> {
   const version = u32('general.quantization_version', QUANTIZATION_VERSION);
   if (plainType(type) === 'auto') return { types: new Map(file.tensors.map((tensor) => [tensor.name, tensor.type])), set: [version] };
-  const { fileType, types } = await presetChoice(presetModel(file), file.tensors, type);
-  return { types, set: [version, u32('general.file_type', fileType)] };
+  const { fileType, types } = await presetChoice(presetModel(file), file.tensors, type, importance !== undefined);
+  return { types, set: [version, u32('general.file_type', fileType), ...(importance?.set ?? [])] };
 }
 
 /** The plan of a GGUF file. Throws TARA_GGUF_INVALID, and what adapters and types throw. */
@@ -90,14 +91,15 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
   checkModel(file);
   const metadata = metadataOf(file);
   if ((metadata.number('split.count') ?? 1) > 1) throw new TaraError('TARA_GGUF_INVALID', { path, reason: 'it is one part of a split model; join the parts first' });
-  const sources = { base: pinned('gguf', file) };
+  const importance = input.imatrix && await loadImportance(input.imatrix);
+  const sources = { base: pinned('gguf', file), ...(importance ? { [IMATRIX]: importance.source } : {}) };
   const tables: Record<string, number[]> = {};
   const merges = await mergeSteps(input, file, sources, tables);
   const blobs: Blobs = new Map();
   const outputs: Record<string, PlanOutput> = {};
   const types: [string, ReadonlyMap<string, PlanTensor['to'][number]['type']>][] = [];
   for (const { id, path: target, type } of input.outputs) {
-    const chosen = await outputOf(file, type);
+    const chosen = await outputOf(file, type, importance);
     outputs[id] = { path: target, order: 'layer', set: chosen.set, remove: [], alignment: file.alignment };
     types.push([id, chosen.types]);
   }
@@ -115,7 +117,10 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
       name,
       ne: [...ne],
       steps: [{ op: 'read', src: 'base', tensor: name }, ...(merges.get(name) ?? [])],
-      to: types.map(([out, chosen]) => ({ out, type: chosen.get(name) ?? 'f32' })),
+      to: types.map(([out, chosen]) => {
+        const type = chosen.get(name) ?? 'f32';
+        return { out, type, ...importance?.of(name, ne, type) };
+      }),
     })),
   };
   return { plan, blobs };

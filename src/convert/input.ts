@@ -16,6 +16,8 @@ export interface ConvertInput {
   readonly base: string;
   readonly adapters: readonly AdapterInput[];
   readonly outputs: readonly ConvertOutput[];
+  /** An importance matrix for every quantized output (of a GGUF base), and its name as the file remembers it: as it was typed. */
+  readonly imatrix?: { readonly path: string; readonly name: string } | undefined;
   /** Further keys, after the model's own. */
   readonly metadata?: readonly MetadataEntry[] | undefined;
   /** general.name; otherwise the folder's name. */

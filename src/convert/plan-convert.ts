@@ -48,6 +48,7 @@ export async function planConvert(input: ConvertInput): Promise<PlanWithBlobs> {
   const outputs = input.outputs.map((output) => ({ ...output, path: output.path === null ? null : resolve(output.path) }));
   const kind = await stat(base).catch(() => undefined);
   if (!kind) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
+  if (kind.isDirectory() && input.imatrix) throw new TaraError('TARA_OPTION_INVALID', { option: 'imatrix', reason: 'an importance matrix belongs to a GGUF file: convert the folder first' });
   const planned = await (kind.isDirectory() ? planCheckpoint({ ...input, outputs }, base) : planGguf({ ...input, outputs }, base));
   await checkOutputs(outputs, planned.plan.sources, [...(kind.isDirectory() ? [base] : []), ...input.adapters.map(({ dir }) => resolve(dir))]);
   return planned;

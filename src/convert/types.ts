@@ -42,12 +42,12 @@ export interface PresetChoice {
 }
 
 /** The types of a preset such as Q4_K_M for all tensors. Throws TARA_TYPE_UNKNOWN, TARA_TYPE_NEEDS_IMATRIX. */
-export async function presetChoice(model: PresetModel, tensors: readonly PresetTensor[], name: string): Promise<PresetChoice> {
+export async function presetChoice(model: PresetModel, tensors: readonly PresetTensor[], name: string, hasImatrix = false): Promise<PresetChoice> {
   // The rules are llama.cpp's own, in the addon: loaded only by those who ask for a preset.
   const { preset, presetTypes } = await import('../plan/presets.js');
-  const { ftype } = preset(name);
+  const { ftype } = preset(name, hasImatrix);
   // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers in this order.
   const ordered = [...tensors].sort((a, b) => layerOrder(a.name, b.name));
-  const chosen = presetTypes(model, ordered, name);
+  const chosen = presetTypes(model, ordered, name, { hasImatrix });
   return { fileType: ftype, types: new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type])) };
 }

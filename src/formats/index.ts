@@ -10,6 +10,7 @@ export * from './gguf.js';
 export { type GgufScalar, isGgufArray, stringBytes } from './gguf-array.js';
 export * from './gguf-header.js';
 export { ARCHITECTURES, checkModel } from './gguf-model.js';
+export { type Imatrix, readImatrix } from './imatrix.js';
 export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJsonObject } from './json.js';
 export { type Adapter, type AdapterModule, readAdapter } from './peft.js';
 export { type AdapterConfig, adapterConfig } from './peft-config.js';

@@ -5,6 +5,7 @@
 import { TaraError } from '../errors.js';
 import { type GgmlTypeName, ggmlType, rowBytes } from '../formats/ggml-types.js';
 import { readGguf } from '../formats/gguf.js';
+import { readImatrix } from '../formats/imatrix.js';
 import { readSafetensors } from '../formats/safetensors.js';
 import { layout } from './layout.js';
 import { checkWritable } from './presets.js';
@@ -15,6 +16,8 @@ export interface Lowered {
   readonly json: string;
   /** One for each output, in order. */
   readonly headers: readonly Uint8Array[];
+  /** float32 importance of all targets that want it. */
+  readonly importance: Uint8Array | null;
   readonly outputs: readonly {
     readonly id: string;
     readonly path: string;
@@ -53,12 +56,47 @@ const invalid = (reason: string): TaraError => new TaraError('TARA_PLAN_INVALID'
 const elements = (ne: readonly number[]): number => ne.reduce((product, n) => product * n, 1);
 const matrixOf = (ne: readonly number[]): Matrix => ({ cols: ne[0] ?? 1, rows: elements(ne.slice(1)) });
 
-/** Reads a source's header again and makes sure that it is the file the plan was made for. */
-async function readSource(index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
-  const file = source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
+/** The importance of tensors' columns, gathered for the executor: each span once. */
+class Importance {
+  readonly #sources = new Map<string, ReadonlyMap<string, Float32Array>>();
+  readonly #first = new Map<Float32Array, number>();
+  #length = 0;
+
+  async read(id: string, source: PlanSource): Promise<void> {
+    const file = await readImatrix(source.path);
+    checkPins(file, source);
+    this.#sources.set(id, file.entries);
+  }
+
+  /** Where the importance of a tensor's columns begins, each slice of `rows` rows having its own. */
+  place({ src, tensor }: TensorRef, name: string, ne: readonly number[]): { first: number; rows: number } {
+    const entry = this.#sources.get(src)?.get(tensor);
+    if (entry === undefined) throw invalid(`${name}: there is no importance ${tensor} in ${src}`);
+    if (entry.length !== (ne[0] ?? 1) * (ne[2] ?? 1)) throw invalid(`${name}: its importance has ${entry.length} values`);
+    const first = this.#first.get(entry) ?? this.#length;
+    if (first === this.#length) this.#length += entry.length;
+    this.#first.set(entry, first);
+    return { first, rows: ne[1] ?? 1 };
+  }
+
+  bytes(): Uint8Array | null {
+    if (this.#length === 0) return null;
+    const all = new Float32Array(this.#length);
+    for (const [entry, first] of this.#first) all.set(entry, first);
+    return new Uint8Array(all.buffer);
+  }
+}
+
+function checkPins(file: { readonly size: number; readonly mtimeMs: number; readonly headerHash: string }, source: PlanSource): void {
   if (file.size !== source.size || file.mtimeMs !== source.mtimeMs || file.headerHash !== source.headerHash) {
     throw new TaraError('TARA_FILE_CHANGED', { path: source.path });
   }
+}
+
+/** Reads a source's header again and makes sure that it is the file the plan was made for. */
+async function readSource(index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
+  const file = source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
+  checkPins(file, source);
   const spans = new Map<string, Span>();
   for (const tensor of file.tensors) {
     if ('type' in tensor) {
@@ -189,9 +227,9 @@ interface LoweredTensor {
 /** Types that are the sources' own may be copied; all others are decoded and encoded. */
 function checkTypes(tensor: PlanTensor, first: First, transposed: boolean): void {
   const rowsOnly = !transposed && tensor.steps.slice(1).every(({ op }) => op === 'rows');
-  for (const { type } of tensor.to) {
+  for (const { type, imatrix } of tensor.to) {
     if (rowsOnly && first.spans.length > 0 && first.spans.every((span) => span.type === type)) continue;
-    checkWritable(type);
+    checkWritable(type, imatrix !== undefined);
     for (const span of first.spans) readable(tensor.name, span);
   }
 }
@@ -231,7 +269,11 @@ function lowerTensor(plan: Plan, spans: Spans, tables: Tables, tensor: PlanTenso
 export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | undefined } = {}): Promise<Lowered> {
   const { plan } = p;
   const spans = new Map<string, Map<string, Span>>();
-  for (const [index, [id, source]] of Object.entries(plan.sources).entries()) spans.set(id, await readSource(index, source, options.signal));
+  const importance = new Importance();
+  for (const [index, [id, source]] of Object.entries(plan.sources).entries()) {
+    if (source.format === 'imatrix') await importance.read(id, source);
+    else spans.set(id, await readSource(index, source, options.signal));
+  }
   const tables: Tables = { index: new Map(Object.keys(plan.tables).map((id, index) => [id, index])), runs: Object.values(plan.tables) };
 
   const ids = Object.keys(plan.outputs);
@@ -252,14 +294,17 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
     const stray = tensor.to.find(({ out }) => !Object.hasOwn(plan.outputs, out));
     if (stray !== undefined) throw invalid(`${tensor.name}: there is no output ${stray.out}`);
     const lowered = lowerTensor(plan, spans, tables, tensor);
+    const weighted = new Map(tensor.to.flatMap(({ out, imatrix }) => (imatrix === undefined ? [] : [[ids.indexOf(out), importance.place(imatrix, tensor.name, tensor.ne)]])));
     memoryBytes = Math.max(memoryBytes, lowered.memoryBytes);
-    return { ...lowered.json, to: targets.get(tensor) ?? [] };
+    const to = (targets.get(tensor) ?? []).map((target) => ({ ...target, ...(weighted.has(target.out) ? { importance: weighted.get(target.out) } : {}) }));
+    return { ...lowered.json, to };
   });
   const sources = Object.values(plan.sources).map(({ path, size, mtimeMs }) => ({ path, size, mtimeMs }));
   const outputs = layouts.map(({ bytes }, index) => ({ path: paths[index] ?? '', bytes }));
   return {
     json: JSON.stringify({ sources, tables: tables.runs, outputs, tensors }),
     headers: layouts.map(({ header }) => header),
+    importance: importance.bytes(),
     outputs: layouts.map(({ bytes, tensors: placed }, index) => ({
       id: ids[index] ?? '', path: paths[index] ?? '', bytes,
       tensors: placed.map(({ name, type, ne, bytes: size }) => ({ name, type, ne, bytes: size })),

@@ -37,18 +37,21 @@ export const WRITABLE_TYPES: ReadonlySet<GgmlTypeName> = new Set([
 /** Names of presets that need no importance matrix, for messages. */
 const freeNames = (): string => PRESET_NAMES.filter((name) => PRESETS[name]?.needsImatrix === false).join(', ');
 
-/** A preset by its name in any case. Throws TARA_TYPE_UNKNOWN, or TARA_TYPE_NEEDS_IMATRIX. */
-export function preset(name: string): Preset {
+/** A preset by its name in any case. Throws TARA_TYPE_UNKNOWN, or TARA_TYPE_NEEDS_IMATRIX without one. */
+export function preset(name: string, hasImatrix = false): Preset {
   const upper = name.toUpperCase();
   const found = Object.hasOwn(PRESETS, upper) ? PRESETS[upper] : undefined;
   if (found === undefined) throw new TaraError('TARA_TYPE_UNKNOWN', { type: name, known: PRESET_NAMES.join(', ') });
-  if (found.needsImatrix) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type: upper, known: freeNames() });
+  if (found.needsImatrix && !hasImatrix) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type: upper, known: freeNames() });
   return found;
 }
 
-/** Throws TARA_TYPE_NEEDS_IMATRIX or TARA_TYPE_UNKNOWN for a tensor type that cannot be written without importance. */
-export function checkWritable(type: GgmlTypeName): void {
-  if (IMATRIX_TYPES.has(type)) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type, known: freeNames() });
+/** Throws TARA_TYPE_NEEDS_IMATRIX or TARA_TYPE_UNKNOWN for a tensor type that cannot be written, or not without importance. */
+export function checkWritable(type: GgmlTypeName, hasImportance = false): void {
+  if (IMATRIX_TYPES.has(type)) {
+    if (hasImportance) return;
+    throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type, known: freeNames() });
+  }
   if (!WRITABLE_TYPES.has(type)) throw new TaraError('TARA_TYPE_UNKNOWN', { type, known: [...WRITABLE_TYPES].join(', ') });
 }
 
@@ -94,14 +97,13 @@ function checkOverrides(overrides: readonly TypeOverride[]): void {
   }
 }
 
-/**
- * The type of each tensor, in the order given, as llama-quantize would choose. `tensors` must be
- * all tensors of the model in layer order: the rules count them. Throws TARA_TYPE_UNKNOWN,
- * TARA_TYPE_NEEDS_IMATRIX, TARA_OPTION_INVALID, or TARA_PLAN_INVALID for a model outside llama.cpp's limits.
- */
-export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, overrides: readonly TypeOverride[] = []): GgmlTypeName[] {
-  const { ftype } = preset(name);
-  checkOverrides(overrides);
+export interface PresetOptions {
+  readonly overrides?: readonly TypeOverride[];
+  /** The file is made with an importance matrix. */
+  readonly hasImatrix?: boolean;
+}
+
+function computeTypes(model: PresetModel, tensors: readonly PresetTensor[], ftype: number, overrides: readonly TypeOverride[]): GgmlTypeName[] {
   const ids = nativeCall('presets.types', {
     model, ftype,
     tensors: tensors.map(({ name: tensor, ne, type }) => ({ name: tensor, ne, type: ggmlType(type).id })),
@@ -112,4 +114,47 @@ export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[]
     if (type === undefined) throw new TaraError('TARA_INTERNAL', { reason: `llama.cpp chose the unknown type ${id}` });
     return type;
   });
+}
+
+/**
+ * What llama-quantize chooses otherwise when it has an importance matrix (llama_quant_compute_types decides as if there were none):
+ * the names of the tensors and the types that are tried first.
+ */
+function imatrixTypes(model: PresetModel, tensors: readonly PresetTensor[], ftype: number): Map<string, GgmlTypeName> {
+  const { Q4_0, Q5_0, IQ4_NL, IQ4_XS, IQ3_XXS } = PRESETS;
+  const changed = new Map<string, GgmlTypeName>();
+  const layers = Math.floor(model.n_layer / 8);
+  const downs = tensors.filter(({ name }) => name.includes('ffn_down'));
+  // With experts llama.cpp takes the layer from the name, else it counts.
+  const early = downs.filter(({ name }, index) => (model.n_expert > 1 ? Number(/^blk\.(\d+)\./.exec(name)?.[1]) : index) < layers);
+  const set = (some: readonly PresetTensor[], type: GgmlTypeName): void => some.forEach(({ name }) => changed.set(name, type));
+  if (ftype === Q4_0?.ftype) set(early, 'q4_1');
+  if (ftype === Q5_0?.ftype) set(early, 'q5_1');
+  if (ftype === IQ4_NL?.ftype) set(early, 'iq4_nl');
+  if (ftype === IQ4_XS?.ftype) set(early, 'iq4_xs');
+  if (ftype === IQ3_XXS?.ftype) {
+    set(downs, 'iq3_xxs');
+    const perKey = model.n_head_kv > 0 ? Math.floor(model.n_head / model.n_head_kv) : 0;
+    if (perKey < 4) set(tensors.filter(({ name }) => /attn_(v|qkv|kv_b)\.weight/.test(name)), 'iq3_xxs');
+  }
+  return changed;
+}
+
+const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+
+/**
+ * The type of each tensor, in the order given, as llama-quantize would choose. `tensors` must be
+ * all tensors of the model in layer order: the rules count them. Throws TARA_TYPE_UNKNOWN,
+ * TARA_TYPE_NEEDS_IMATRIX, TARA_OPTION_INVALID, or TARA_PLAN_INVALID for a model outside llama.cpp's limits.
+ */
+export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, { overrides = [], hasImatrix = false }: PresetOptions = {}): GgmlTypeName[] {
+  const { ftype } = preset(name, hasImatrix);
+  checkOverrides(overrides);
+  const types = computeTypes(model, tensors, ftype, overrides);
+  const changed = hasImatrix ? imatrixTypes(model, tensors, ftype) : undefined;
+  if (!changed?.size) return types;
+  // An override is not counted as a layer, so only the changed tensors are taken from the second answer: llama.cpp still
+  // decides what becomes of rows that a type cannot hold, and users' own overrides stay in front.
+  const second = computeTypes(model, tensors, ftype, [...overrides, ...[...changed].map(([tensor, type]) => ({ pattern: escaped(tensor), type }))]);
+  return types.map((type, index) => (changed.has(tensors[index]?.name ?? '') ? second[index] ?? type : type));
 }

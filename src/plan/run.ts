@@ -60,7 +60,7 @@ export async function runPlan(lowered: Lowered, options: RunOptions = {}): Promi
   // The plan is JSON already: parsing it here only to print it again would hold up the event loop.
   const params = `{"plan":${lowered.json}${threads === undefined ? '' : `,"threads":${Math.max(1, Math.trunc(threads))}`}}`;
   const { data } = await startJob('plan.run', params, {
-    blobs: lowered.headers, signal,
+    blobs: [...lowered.headers, ...(lowered.importance === null ? [] : [lowered.importance])], signal,
     ...(onProgress === undefined ? {} : { onProgress: (progress: unknown) => onProgress(progress as PlanProgress) }),
   }).done;
   return data as PlanResult;

@@ -58,10 +58,10 @@ export const metadataEntry = z.strictObject({
 
 export const source = z.strictObject({
   path: z.string().min(1),
-  format: z.enum(['safetensors', 'gguf']),
+  format: z.enum(['safetensors', 'gguf', 'imatrix']),
   size: index,
   mtimeMs: z.number(),
-  /** SHA-256 of the file's header bytes. */
+  /** SHA-256 of the file's header bytes (of all of an imatrix that is no GGUF). */
   headerHash: z.string(),
 });
 
@@ -81,7 +81,13 @@ export const tensor = z.strictObject({
   /** ggml order: ne[0] is the row length. */
   ne: z.array(count).min(1).max(4),
   steps: z.array(step).min(1),
-  to: z.array(z.strictObject({ out: id, type: tensorType, name: z.string().min(1).max(63).optional() })),
+  to: z.array(z.strictObject({
+    out: id,
+    type: tensorType,
+    name: z.string().min(1).max(63).optional(),
+    /** The importance of the tensor's columns, from a source of the format imatrix. */
+    imatrix: tensorRef.optional(),
+  })),
 });
 
 export const planSchema = z.strictObject({

@@ -19,6 +19,7 @@ const command: CoreCommand = {
       .argument('<input>', 'GGUF file, or a checkpoint folder')
       .argument('<output>', 'GGUF file to write; with several types, -TYPE is added to its name')
       .requiredOption('--type <types>', 'type or preset, such as Q4_K_M; several as a comma-separated list, written in one pass')
+      .option('--imatrix <file>', 'importance matrix of llama-imatrix (GGUF or .dat), used for every type')
       .option('--threads <count>', 'threads (default: all cores)');
     addDryRun(command);
     command.addHelpText('after', examples('quantize model-f16.gguf model-q4.gguf --type Q4_K_M', 'quantize model-f16.gguf model.gguf --type Q4_0,Q4_K_M,Q6_K,Q8_0 --threads 2'));
@@ -28,9 +29,11 @@ const command: CoreCommand = {
     if (types.length === 0) throw new TaraError('TARA_USAGE', { reason: 'quantize needs --type' });
     const base = await existing(context.path(argument(context.args, 0, 'input')), 'any');
     const output = context.path(argument(context.args, 1, 'output'));
+    const imatrix = textOption(context.options, 'imatrix');
     return convertCommand(context, {
       base,
       adapters: [],
+      ...(imatrix === undefined ? {} : { imatrix: { path: await existing(context.path(imatrix), 'file'), name: imatrix } }),
       outputs: types.map((type) => ({ id: type, path: outputPath(output, type, types.length > 1), type })),
     });
   },

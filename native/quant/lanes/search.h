@@ -1,0 +1,272 @@
+// The searches of ggml's quantizers, one independent group of values in each lane: every lane does the scalar code's
+// operations in the scalar order (ggml-quants.c of the pinned llama.cpp: make_qkx2/3_quants, make_qx_quants,
+// make_qp_quants, make_q3_quants), so its bits are the scalar ones.
+//
+// What a lane cannot do this way (a NaN or infinity among the values, an index so large that the scalar code's rounding
+// wraps) it marks in `bad`; the caller then gives that lane's block to ggml.
+#pragma once
+
+#include "quant/lanes/lanes.h"
+
+namespace tara::quant {
+
+namespace {
+
+constexpr float GROUP_EPSILON = 1e-15f;  // a group whose largest value is below it is all zero
+constexpr float FLOAT_MAX = 0x1.fffffep+127f;
+
+// ---- values ~ scale * L + min, L in 0..TOP
+
+struct RangeFit {
+  F scale;
+  F min;  // 0 or below
+  // What the best L were rounded with; they are made again where they are needed, which is seldom.
+  F inverse;
+  F offset;
+  I flat;  // all values equal: L is 0
+};
+
+struct RangeSearch {
+  float first, step;  // added to TOP in the inverse scale that is tried
+  int last;           // tries 0..last
+};
+
+enum class Error { squared, absolute };
+
+template <int TOP>
+LANE_INLINE F range_index(F x, F inverse, F offset) {
+  return nearest_clamped(inverse * (x - offset), 0, TOP);
+}
+
+template <Error ERROR>
+LANE_INLINE F weighed(F difference, F weight) {
+  return weight * (ERROR == Error::absolute ? abs(difference) : difference * difference);
+}
+
+// An accepted try moves the minimum and with it the range of all later ones, so tries cannot be evaluated apart.
+template <int N, int TOP, Error ERROR>
+RangeFit fit_range(const F * x, const F * w, RangeSearch search, I & bad) {
+  F low = x[0], high = x[0];
+  F sum_w = w[0], sum_x = sum_w * x[0];
+  for (int i = 1; i < N; ++i) {
+    low = min(x[i], low);
+    high = max(x[i], high);
+    sum_w = sum_w + w[i];
+    sum_x = sum_x + w[i] * x[i];
+  }
+  RangeFit fit;
+  fit.min = select(low > all(0.0f), all(0.0f), low);
+  fit.flat = high == fit.min;
+  fit.inverse = all(float(TOP)) / (high - fit.min);
+  fit.offset = fit.min;
+  fit.scale = all(1.0f) / fit.inverse;
+  // Rounding is monotonic, so the two ends bound every index between them.
+  I wild = out_of_round_range(fit.inverse * (low - fit.min)) | out_of_round_range(fit.inverse * (high - fit.min));
+
+  F best = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    const F l = range_index<TOP>(x[i], fit.inverse, fit.min);
+    best = best + weighed<ERROR>(fit.scale * l + fit.min - x[i], w[i]);
+  }
+  for (int t = 0; t <= search.last; ++t) {
+    const F inverse = all(search.first + search.step * float(t) + float(TOP)) / (high - fit.min);
+    wild = wild | out_of_round_range(inverse * (low - fit.min)) | out_of_round_range(inverse * (high - fit.min));
+    F l[N];
+    F sum_l = all(0.0f), sum_l2 = all(0.0f), sum_xl = all(0.0f);
+    for (int i = 0; i < N; ++i) {
+      l[i] = range_index<TOP>(x[i], inverse, fit.min);
+      const F wl = w[i] * l[i];
+      sum_l = sum_l + wl;
+      sum_l2 = sum_l2 + wl * l[i];
+      sum_xl = sum_xl + wl * x[i];
+    }
+    const F determinant = sum_w * sum_l2 - sum_l * sum_l;
+    F scale = (sum_w * sum_xl - sum_x * sum_l) / determinant;
+    F least = (sum_l2 * sum_x - sum_l * sum_xl) / determinant;
+    const I above = least > all(0.0f);
+    least = select(above, all(0.0f), least);
+    scale = select(above, sum_xl / sum_l2, scale);
+    F error = all(0.0f);
+    for (int i = 0; i < N; ++i) error = error + weighed<ERROR>(scale * l[i] + least - x[i], w[i]);
+    const I better = (determinant > all(0.0f)) & (error < best);
+    best = select(better, error, best);
+    fit.inverse = select(better, inverse, fit.inverse);
+    fit.offset = select(better, fit.min, fit.offset);
+    fit.scale = select(better, scale, fit.scale);
+    fit.min = select(better, least, fit.min);
+  }
+  bad = bad | (sum_x != sum_x) | (wild & ~fit.flat);
+  fit.scale = select(fit.flat, all(0.0f), fit.scale);
+  fit.min = select(fit.flat, select(low > all(0.0f), all(0.0f), low), fit.min);
+  return fit;
+}
+
+// The L of the search, before they are made anew from rounded scales.
+template <int TOP>
+LANE_INLINE I searched_index(const RangeFit & fit, F x) {
+  return ~fit.flat & truncate(range_index<TOP>(x, fit.inverse, fit.offset));
+}
+
+// ---- values ~ scale * L, L in -TOP..TOP-1
+
+struct SymmetricFit {
+  F scale;
+  F inverse;
+  I zero;  // all values (nearly) zero: L + TOP is 0
+};
+
+// The value of the largest magnitude, the first of them; and its magnitude.
+template <int N>
+LANE_INLINE F extreme(const F * x, F & magnitude) {
+  F value = all(0.0f);
+  magnitude = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    const F a = abs(x[i]);
+    const I larger = a > magnitude;
+    magnitude = select(larger, a, magnitude);
+    value = select(larger, x[i], value);
+  }
+  return value;
+}
+
+template <int N, int TOP>
+SymmetricFit fit_symmetric(const F * x, const F * w, I & bad) {
+  F magnitude;
+  const F value = extreme<N>(x, magnitude);
+  SymmetricFit fit;
+  fit.zero = magnitude < all(GROUP_EPSILON);
+  fit.inverse = all(float(-TOP)) / value;
+  F wx[N];
+  F sum_xl = all(0.0f), sum_l2 = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    wx[i] = w[i] * x[i];
+    const F l = nearest_clamped(fit.inverse * x[i], -TOP, TOP - 1);
+    sum_xl = sum_xl + wx[i] * l;
+    sum_l2 = sum_l2 + w[i] * l * l;
+  }
+  bad = bad | ~(abs(sum_xl) <= all(FLOAT_MAX)) & ~fit.zero;
+  fit.scale = select(sum_l2 == all(0.0f), all(0.0f), sum_xl / sum_l2);
+  F best = fit.scale * sum_xl;
+  for (int t = -9; t <= 9; ++t) {
+    if (t == 0) continue;
+    const F inverse = all(-(float(TOP) + 0.1f * float(t))) / value;
+    sum_xl = sum_l2 = all(0.0f);
+    for (int i = 0; i < N; ++i) {
+      const F l = nearest_clamped(inverse * x[i], -TOP, TOP - 1);
+      sum_xl = sum_xl + wx[i] * l;
+      sum_l2 = sum_l2 + w[i] * l * l;
+    }
+    const I better = (sum_l2 > all(0.0f)) & (sum_xl * sum_xl > best * sum_l2);
+    fit.inverse = select(better, inverse, fit.inverse);
+    fit.scale = select(better, sum_xl / sum_l2, fit.scale);
+    best = select(better, fit.scale * sum_xl, best);
+  }
+  fit.scale = select(fit.zero, all(0.0f), fit.scale);
+  return fit;
+}
+
+// L + TOP of the search.
+template <int TOP>
+LANE_INLINE I searched_index(const SymmetricFit & fit, F x) {
+  return ~fit.zero & (truncate(nearest_clamped(fit.inverse * x, -TOP, TOP - 1)) + all(TOP));
+}
+
+// One move of each value in turn, five rounds at most; a round without a move in any lane ends it, and for a lane that
+// is done another round changes nothing.
+template <int N, int LOW, int HIGH>
+F fit_by_moves(const F * x, F * l) {
+  F magnitude;
+  const F value = extreme<N>(x, magnitude);
+  const I zero = magnitude < all(GROUP_EPSILON);
+  const F inverse = all(float(LOW)) / value;
+  F wx[N], w[N];
+  F sum_xl = all(0.0f), sum_l2 = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    l[i] = to_float(max(all(LOW), min(all(HIGH), nearest_int(inverse * x[i]))));
+    w[i] = x[i] * x[i];
+    wx[i] = w[i] * x[i];
+    sum_xl = sum_xl + wx[i] * l[i];
+    sum_l2 = sum_l2 + w[i] * l[i] * l[i];
+  }
+  for (int round = 0; round < 5; ++round) {
+    I moved = all(0);
+    for (int i = 0; i < N; ++i) {
+      F xl = sum_xl - wx[i] * l[i];
+      F l2 = sum_l2 - w[i] * l[i] * l[i];
+      const F next = to_float(max(all(LOW), min(all(HIGH), nearest_int(x[i] * l2 / xl))));
+      const I tried = (xl > all(0.0f)) & (next != l[i]);
+      xl = xl + wx[i] * next;
+      l2 = l2 + w[i] * next * next;
+      const I better = tried & (l2 > all(0.0f)) & (xl * xl * sum_l2 > sum_xl * sum_xl * l2);
+      l[i] = select(better, next, l[i]);
+      sum_xl = select(better, xl, sum_xl);
+      sum_l2 = select(better, l2, sum_l2);
+      moved = moved | better;
+    }
+    if (!any(moved & ~zero)) break;
+  }
+  for (int i = 0; i < N; ++i) l[i] = keep(~zero, l[i] - all(float(LOW)));
+  return keep(~zero & (sum_l2 > all(0.0f)), sum_xl / sum_l2);
+}
+
+// ---- scales ~ scale * L, L in 0..TOP
+
+// L goes through a byte in ggml; it is kept here as one (0..255).
+template <int N, int TOP>
+F fit_scales(const F * x, const F * w, I * l) {
+  F high = all(0.0f);
+  for (int i = 0; i < N; ++i) high = max(high, x[i]);
+  const I zero = high < all(GROUP_EPSILON);
+  F inverse = all(float(TOP)) / high;
+  F scale = all(1.0f) / inverse;
+  F best = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    const F difference = x[i] - scale * to_float(nearest_int(inverse * x[i]) & all(255));
+    best = best + w[i] * difference * difference;
+  }
+  for (int t = -4; t <= 4; ++t) {
+    if (t == 0) continue;
+    const F tried = all(0.1f * float(t) + float(TOP)) / high;
+    scale = all(1.0f) / tried;
+    F error = all(0.0f);
+    for (int i = 0; i < N; ++i) {
+      const F difference = x[i] - scale * to_float(min(all(TOP), nearest_int(tried * x[i])));
+      error = error + w[i] * difference * difference;
+    }
+    const I better = error < best;
+    best = select(better, error, best);
+    inverse = select(better, tried, inverse);
+  }
+  F sum_xl = all(0.0f), sum_l2 = all(0.0f);
+  for (int i = 0; i < N; ++i) {
+    const I index = min(all(TOP), nearest_int(inverse * x[i]));
+    const F value = to_float(index);
+    sum_xl = sum_xl + w[i] * x[i] * value;
+    sum_l2 = sum_l2 + w[i] * value * value;
+    l[i] = index & all(255);
+  }
+  for (int round = 0; round < 5; ++round) {
+    I moved = all(0);
+    for (int i = 0; i < N; ++i) {
+      const F value = to_float(l[i]);
+      F xl = sum_xl - w[i] * x[i] * value;
+      F l2 = sum_l2 - w[i] * value * value;
+      const I next = min(all(TOP), nearest_int(x[i] * l2 / xl));
+      const I tried = (xl > all(0.0f)) & (l2 > all(0.0f)) & ~(next == l[i]);
+      xl = xl + w[i] * x[i] * to_float(next);
+      l2 = l2 + w[i] * to_float(next) * to_float(next);
+      const I better = tried & (xl * xl * sum_l2 > sum_xl * sum_xl * l2);
+      l[i] = select(better, next & all(255), l[i]);
+      sum_xl = select(better, xl, sum_xl);
+      sum_l2 = select(better, l2, sum_l2);
+      moved = moved | better;
+    }
+    if (!any(moved & ~zero)) break;
+  }
+  for (int i = 0; i < N; ++i) l[i] = ~zero & l[i];
+  return keep(~zero & (sum_l2 > all(0.0f)), sum_xl / sum_l2);
+}
+
+}  // namespace
+
+}  // namespace tara::quant
