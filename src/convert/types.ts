@@ -48,6 +48,6 @@ export async function presetChoice(model: PresetModel, tensors: readonly PresetT
   const { ftype } = preset(name, hasImatrix);
   // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers in this order.
   const ordered = [...tensors].sort((a, b) => layerOrder(a.name, b.name));
-  const chosen = presetTypes(model, ordered, name, { hasImatrix });
+  const chosen = presetTypes(model, ordered, name, [], hasImatrix);
   return { fileType: ftype, types: new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type])) };
 }

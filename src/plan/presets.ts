@@ -97,12 +97,6 @@ function checkOverrides(overrides: readonly TypeOverride[]): void {
   }
 }
 
-export interface PresetOptions {
-  readonly overrides?: readonly TypeOverride[];
-  /** The file is made with an importance matrix. */
-  readonly hasImatrix?: boolean;
-}
-
 function computeTypes(model: PresetModel, tensors: readonly PresetTensor[], ftype: number, overrides: readonly TypeOverride[]): GgmlTypeName[] {
   const ids = nativeCall('presets.types', {
     model, ftype,
@@ -147,7 +141,7 @@ const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\
  * all tensors of the model in layer order: the rules count them. Throws TARA_TYPE_UNKNOWN,
  * TARA_TYPE_NEEDS_IMATRIX, TARA_OPTION_INVALID, or TARA_PLAN_INVALID for a model outside llama.cpp's limits.
  */
-export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, { overrides = [], hasImatrix = false }: PresetOptions = {}): GgmlTypeName[] {
+export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, overrides: readonly TypeOverride[] = [], hasImatrix = false): GgmlTypeName[] {
   const { ftype } = preset(name, hasImatrix);
   checkOverrides(overrides);
   const types = computeTypes(model, tensors, ftype, overrides);

@@ -95,11 +95,33 @@ LANE_INLINE F keep(I mask, F yes) { return of_bits(bits_of(yes) & mask); }
 
 LANE_INLINE F abs(F a) { return of_bits(bits_of(a) & all(0x7fffffff)); }
 LANE_INLINE F operator-(F a) { return of_bits(bits_of(a) ^ all(int32_t{INT32_MIN})); }
-// a > b ? a : b, as MAX does it; with NaN or two zeros the order of the operands decides.
-LANE_INLINE F max(F a, F b) { return select(a > b, a, b); }
-LANE_INLINE F min(F a, F b) { return select(a < b, a, b); }
-LANE_INLINE I max(I a, I b) { return select(a > b, a, b); }
-LANE_INLINE I min(I a, I b) { return select(a < b, a, b); }
+// a > b ? a : b, as MAX does it: with NaN or two zeros the order of the operands decides, and x86's instruction decides alike.
+// The compilers do not see that by themselves.
+#if defined(__AVX512F__) && TARA_LANE_WIDTH == 16
+LANE_INLINE Vf max(Vf a, Vf b) { return (Vf)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b); }
+LANE_INLINE Vf min(Vf a, Vf b) { return (Vf)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b); }
+LANE_INLINE Vi max(Vi a, Vi b) { return (Vi)_mm512_maskz_max_epi32(0xffff, (__m512i)a, (__m512i)b); }
+LANE_INLINE Vi min(Vi a, Vi b) { return (Vi)_mm512_maskz_min_epi32(0xffff, (__m512i)a, (__m512i)b); }
+#elif defined(__AVX2__) && TARA_LANE_WIDTH == 8
+LANE_INLINE Vf max(Vf a, Vf b) { return (Vf)_mm256_max_ps((__m256)a, (__m256)b); }
+LANE_INLINE Vf min(Vf a, Vf b) { return (Vf)_mm256_min_ps((__m256)a, (__m256)b); }
+LANE_INLINE Vi max(Vi a, Vi b) { return (Vi)_mm256_max_epi32((__m256i)a, (__m256i)b); }
+LANE_INLINE Vi min(Vi a, Vi b) { return (Vi)_mm256_min_epi32((__m256i)a, (__m256i)b); }
+#else
+#if defined(__SSE2__) && TARA_LANE_WIDTH == 4
+LANE_INLINE Vf max(Vf a, Vf b) { return (Vf)_mm_max_ps((__m128)a, (__m128)b); }
+LANE_INLINE Vf min(Vf a, Vf b) { return (Vf)_mm_min_ps((__m128)a, (__m128)b); }
+#else
+LANE_INLINE Vf max(Vf a, Vf b) { return a > b ? a : b; }
+LANE_INLINE Vf min(Vf a, Vf b) { return a < b ? a : b; }
+#endif
+LANE_INLINE Vi max(Vi a, Vi b) { return a > b ? a : b; }
+LANE_INLINE Vi min(Vi a, Vi b) { return a < b ? a : b; }
+#endif
+LANE_INLINE F max(F a, F b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
+LANE_INLINE F min(F a, F b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
+LANE_INLINE I max(I a, I b) { return {max(a.lo, b.lo), max(a.hi, b.hi)}; }
+LANE_INLINE I min(I a, I b) { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
 
 LANE_INLINE F to_float(I a) { return {__builtin_convertvector(a.lo, Vf), __builtin_convertvector(a.hi, Vf)}; }
 // Towards zero; the values must fit.
