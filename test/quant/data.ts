@@ -69,6 +69,8 @@ export const KINDS: Readonly<Record<string, (next: Next) => (index: number) => n
   'any bits': (next) => () => anyBits(next),
   'a NaN here and there': (next) => () => (next() < 0.002 ? Number.NaN : bell(next)),
   'an infinity here and there': (next) => () => (next() < 0.002 ? sign(next) * Infinity : bell(next)),
+  'zeros and NaN': (next) => () => (next() < 0.05 ? Number.NaN : 0),
+  'zeros and infinities': (next) => () => (next() < 0.02 ? sign(next) * Infinity : 0),
   'all NaN': () => () => Number.NaN,
 };
 

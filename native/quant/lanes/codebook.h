@@ -83,7 +83,7 @@ F fit_levels(const F * x, const F * w, I & bad) {
     if (t < -TRIES) {  // where the tries start from
       d = keep(positive, sum_xq / sum_q2);
       best = d * sum_xq;
-      bad = bad | (~(abs(sum_xq) <= all(FLOAT_MAX)) & ~zero);
+      bad = bad | ~(abs(sum_xq) <= all(FLOAT_MAX));
     } else {
       const I better = positive & (sum_xq * sum_xq > best * sum_q2);
       d = select(better, sum_xq / sum_q2, d);

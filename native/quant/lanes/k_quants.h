@@ -205,8 +205,9 @@ I encode_q3(const Group & group) {
     for (int j = 0; j < SUBS; ++j) six[j] = searched_index<32>(of_scales, scale[j]);
     d = to_half(of_scales.scale);
   } else {
+    constexpr int SIDE = 2;
+    for (int j = 0; j < SUBS; j += SIDE) fit_by_moves<N, -4, 3, SIDE>(x + N * j, moved + N * j, scale + j);
     for (int j = 0; j < SUBS; ++j) {
-      scale[j] = fit_by_moves<N, -4, 3>(x + N * j, moved + N * j);
       bad = bad | ~(abs(sum_of<N>(x + N * j)) <= all(FLOAT_MAX));
     }
     F magnitude;

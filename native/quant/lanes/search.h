@@ -172,41 +172,49 @@ LANE_INLINE I searched_index(const SymmetricFit & fit, F x) {
 }
 
 // One move of each value in turn, five rounds at most; a round without a move in any lane ends it, and for a lane that
-// is done another round changes nothing.
-template <int N, int LOW, int HIGH>
-F fit_by_moves(const F * x, F * l) {
-  F magnitude;
-  const F value = extreme<N>(x, magnitude);
-  const I zero = magnitude < all(GROUP_EPSILON);
-  const F inverse = all(float(LOW)) / value;
-  F wx[N], w[N];
-  F sum_xl = all(0.0f), sum_l2 = all(0.0f);
-  for (int i = 0; i < N; ++i) {
-    l[i] = to_float(max(all(LOW), min(all(HIGH), nearest_int(inverse * x[i]))));
-    w[i] = x[i] * x[i];
-    wx[i] = w[i] * x[i];
-    sum_xl = sum_xl + wx[i] * l[i];
-    sum_l2 = sum_l2 + w[i] * l[i] * l[i];
+// is done another round changes nothing. Each move waits for the one before, so SIDE groups of N values go side by side.
+template <int N, int LOW, int HIGH, int SIDE>
+void fit_by_moves(const F * x, F * l, F * scale) {
+  F sum_xl[SIDE], sum_l2[SIDE];
+  I zero[SIDE];
+  for (int g = 0; g < SIDE; ++g) {
+    F magnitude;
+    const F value = extreme<N>(x + N * g, magnitude);
+    zero[g] = magnitude < all(GROUP_EPSILON);
+    const F inverse = all(float(LOW)) / value;
+    sum_xl[g] = sum_l2[g] = all(0.0f);
+    for (int i = N * g; i < N * g + N; ++i) {
+      l[i] = to_float(max(all(LOW), min(all(HIGH), nearest_int(inverse * x[i]))));
+      const F w = x[i] * x[i];
+      sum_xl[g] = sum_xl[g] + w * x[i] * l[i];
+      sum_l2[g] = sum_l2[g] + w * l[i] * l[i];
+    }
   }
   for (int round = 0; round < 5; ++round) {
     I moved = all(0);
     for (int i = 0; i < N; ++i) {
-      F xl = sum_xl - wx[i] * l[i];
-      F l2 = sum_l2 - w[i] * l[i] * l[i];
-      const F next = to_float(max(all(LOW), min(all(HIGH), nearest_int(x[i] * l2 / xl))));
-      const I tried = (xl > all(0.0f)) & (next != l[i]);
-      xl = xl + wx[i] * next;
-      l2 = l2 + w[i] * next * next;
-      const I better = tried & (l2 > all(0.0f)) & (xl * xl * sum_l2 > sum_xl * sum_xl * l2);
-      l[i] = select(better, next, l[i]);
-      sum_xl = select(better, xl, sum_xl);
-      sum_l2 = select(better, l2, sum_l2);
-      moved = moved | better;
+      for (int g = 0; g < SIDE; ++g) {
+        const F value = x[N * g + i], old = l[N * g + i];
+        const F w = value * value, wx = w * value;
+        F xl = sum_xl[g] - wx * old;
+        F l2 = sum_l2[g] - w * old * old;
+        const F next = to_float(max(all(LOW), min(all(HIGH), nearest_int(value * l2 / xl))));
+        const I tried = (xl > all(0.0f)) & (next != old);
+        xl = xl + wx * next;
+        l2 = l2 + w * next * next;
+        const I better = tried & (l2 > all(0.0f)) & (xl * xl * sum_l2[g] > sum_xl[g] * sum_xl[g] * l2);
+        l[N * g + i] = select(better, next, old);
+        sum_xl[g] = select(better, xl, sum_xl[g]);
+        sum_l2[g] = select(better, l2, sum_l2[g]);
+        moved = moved | (better & ~zero[g]);
+      }
     }
-    if (!any(moved & ~zero)) break;
+    if (!any(moved)) break;
   }
-  for (int i = 0; i < N; ++i) l[i] = keep(~zero, l[i] - all(float(LOW)));
-  return keep(~zero & (sum_l2 > all(0.0f)), sum_xl / sum_l2);
+  for (int g = 0; g < SIDE; ++g) {
+    for (int i = N * g; i < N * g + N; ++i) l[i] = keep(~zero[g], l[i] - all(float(LOW)));
+    scale[g] = keep(~zero[g] & (sum_l2[g] > all(0.0f)), sum_xl[g] / sum_l2[g]);
+  }
 }
 
 // ---- scales ~ scale * L, L in 0..TOP
