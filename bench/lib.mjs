@@ -21,14 +21,15 @@ export const median = (values) => {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-/** Runs a command to its end: { seconds, peakRssBytes, stdout }. Peak memory is the largest single process, as GNU time reports it. */
+/** Runs a command to its end: { seconds, cpuSeconds, peakRssBytes, stdout }. Peak memory is the largest single process, as GNU time reports it. */
 export function timed(command, args, options = {}) {
   const started = performance.now();
-  const result = spawnSync('/usr/bin/time', ['-f', '%M', command, ...args], { encoding: 'utf8', maxBuffer: 256 << 20, ...options });
+  const result = spawnSync('/usr/bin/time', ['-f', '%M %U %S', command, ...args], { encoding: 'utf8', maxBuffer: 256 << 20, ...options });
   const seconds = (performance.now() - started) / 1000;
   if (result.error) throw new Error(`/usr/bin/time is needed (apt install time): ${result.error.message}`);
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${result.stderr.slice(-2000)}`);
-  return { seconds, peakRssBytes: Number(result.stderr.trim().split('\n').at(-1)) * 1024, stdout: result.stdout };
+  const [kilobytes, user, system] = result.stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return { seconds, cpuSeconds: user + system, peakRssBytes: kilobytes * 1024, stdout: result.stdout };
 }
 
 /** Runs both in turn, A B B A …, so that the ratio holds when the machine's speed drifts. */

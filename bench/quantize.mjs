@@ -36,8 +36,9 @@ const ours = (input, type, output, file) => timed(process.execPath, [CLI, 'quant
 const theirs = (input, type, output, file) => timed(join(bin, 'llama-quantize'), [...weightedBy(file), input, output, type, String(threads)]);
 const summary = (pairs) => ({
   seconds: median(pairs.map(([a]) => a.seconds)),
+  cpuSeconds: median(pairs.map(([a]) => a.cpuSeconds)),
   peakRssBytes: Math.max(...pairs.map(([a]) => a.peakRssBytes)),
-  ...(bin ? { llamaQuantizeSeconds: median(pairs.map(([, b]) => b.seconds)), ratio: median(pairs.map(([a, b]) => b.seconds / a.seconds)) } : {}),
+  ...(bin ? { llamaQuantizeSeconds: median(pairs.map(([, b]) => b.seconds)), ratio: median(pairs.map(([a, b]) => b.seconds / a.seconds)), cpuRatio: median(pairs.map(([a, b]) => b.cpuSeconds / a.cpuSeconds)) } : {}),
 });
 
 async function one(input, type, file) {
@@ -54,7 +55,7 @@ async function many(input) {
   const outputs = MANY.map((type) => at(`many-${type}.gguf`));
   const stocks = MANY.map((type) => at(`stock-${type}.gguf`));
   const all = () => timed(process.execPath, [CLI, 'quantize', input, at('many.gguf'), '--type', MANY.join(','), '--threads', String(threads), '--json']);
-  const each = () => MANY.map((type, index) => theirs(input, type, stocks[index])).reduce((sum, { seconds, peakRssBytes }) => ({ seconds: sum.seconds + seconds, peakRssBytes: Math.max(sum.peakRssBytes, peakRssBytes) }));
+  const each = () => MANY.map((type, index) => theirs(input, type, stocks[index])).reduce((sum, { seconds, cpuSeconds, peakRssBytes }) => ({ seconds: sum.seconds + seconds, cpuSeconds: sum.cpuSeconds + cpuSeconds, peakRssBytes: Math.max(sum.peakRssBytes, peakRssBytes) }));
   const pairs = await paired(Math.max(1, RUNS >> 1), all, bin ? each : () => undefined);
   const made = summary(pairs);
   const result = { types: MANY, ...made, ...(bin ? { share: 1 / made.ratio, identical: outputs.every((output, index) => same(output, stocks[index])) } : {}) };
