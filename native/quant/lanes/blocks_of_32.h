@@ -95,7 +95,8 @@ I encode_range(const Group & group) {
     load_columns(group.weights, 0, w, BLOCK);
     const F sigma = load(group.row_mean);
     for (int i = 0; i < BLOCK; ++i) w[i] = weighted(w[i], sigma, x[i]);
-    const RangeFit fit = fit_range<BLOCK, TOP, Error::squared>(x, w, RangeSearch{-0.9f, 0.05f, 36}, bad);
+    RangeFit fit;
+    fit_ranges<BLOCK, TOP, Error::squared, 1>(x, w, WITH_IMPORTANCE, &fit, bad);
     for (int i = 0; i < BLOCK; ++i) l[i] = searched_index<TOP>(fit, x[i]);
     store_range<TOP>(fit.scale, fit.min, l, group);
   } else {

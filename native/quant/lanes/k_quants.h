@@ -8,7 +8,6 @@ namespace tara::quant {
 namespace {
 
 constexpr int SUPER = 256;
-constexpr RangeSearch WITH_IMPORTANCE{-0.9f, 0.05f, 36};
 
 // What a super-block's rounded scale and minimum are made of.
 template <int SUBS, int TOP>
@@ -73,7 +72,7 @@ LANE_INLINE void pack_scales(const I * scale, const I * min, I * words) {
 // Q4_K (TOP 15) and Q5_K (TOP 31): 8 sub-blocks of 32.
 template <int TOP, bool IMPORTANCE>
 I encode_q45(const Group & group) {
-  constexpr int SUBS = 8, N = 32;
+  constexpr int SUBS = 8, N = 32, SIDE = 2;
   constexpr RangeSearch PLAIN = TOP == 15 ? RangeSearch{-1.0f, 0.1f, 20} : RangeSearch{-0.5f, 0.1f, 15};
   F x[SUPER];
   load_columns(group.x, 0, x, SUPER);
@@ -81,19 +80,17 @@ I encode_q45(const Group & group) {
   RangeFit fits[SUBS];
   F sums[SUBS];
   const F sigma = IMPORTANCE ? all(2.0f) * sum_of_squares<SUPER>(x) / all(float(SUPER)) : all(0.0f);
-  for (int j = 0; j < SUBS; ++j) {
-    const F * sub = x + N * j;
-    F w[N];
-    if constexpr (IMPORTANCE) {
-      load_columns(group.weights, N * j, w, N);
-      for (int i = 0; i < N; ++i) w[i] = weighted(w[i], sigma, sub[i]);
-      sums[j] = sum_of<N>(w);
-      fits[j] = fit_range<N, TOP, Error::squared>(sub, w, WITH_IMPORTANCE, bad);
-    } else {
+  for (int first = 0; first < SUBS; first += SIDE) {
+    F w[SIDE * N];
+    if constexpr (IMPORTANCE) load_columns(group.weights, N * first, w, SIDE * N);
+    for (int j = first; j < first + SIDE; ++j) {
+      const F * sub = x + N * j;
+      F * ws = w + N * (j - first);
       const F typical = sqrt(sum_of_squares<N>(sub) / all(float(N)));
-      for (int i = 0; i < N; ++i) w[i] = typical + abs(sub[i]);
-      fits[j] = fit_range<N, TOP, Error::squared>(sub, w, PLAIN, bad);
+      for (int i = 0; i < N; ++i) ws[i] = IMPORTANCE ? weighted(ws[i], sigma, sub[i]) : typical + abs(sub[i]);
+      sums[j] = sum_of<N>(ws);
     }
+    fit_ranges<N, TOP, Error::squared, SIDE>(x + N * first, w, IMPORTANCE ? WITH_IMPORTANCE : PLAIN, fits + first, bad);
   }
   RangeScales<SUBS, 63> scales;
   if constexpr (IMPORTANCE) scales = weighted_scales<SUBS, 63>(fits, sums);
@@ -142,24 +139,24 @@ LANE_INLINE void place_two_bits(I four, int j, int i, I * words) {
 // 16 sub-blocks of 16.
 template <bool IMPORTANCE>
 I encode_q2(const Group & group) {
-  constexpr int SUBS = 16, N = 16;
+  constexpr int SUBS = 16, N = 16, SIDE = 4;
   F x[SUPER];
   load_columns(group.x, 0, x, SUPER);
   I bad = all(0);
   RangeFit fits[SUBS];
   F sums[SUBS];
   const F sigma = IMPORTANCE ? sum_of_squares<SUPER>(x) / all(float(SUPER)) : all(0.0f);
-  for (int j = 0; j < SUBS; ++j) {
-    const F * sub = x + N * j;
-    F w[N];
+  for (int first = 0; first < SUBS; first += SIDE) {
+    const F * subs = x + N * first;
+    F w[SIDE * N];
     if constexpr (IMPORTANCE) {
-      load_columns(group.weights, N * j, w, N);
-      for (int i = 0; i < N; ++i) w[i] = weighted(w[i], sigma, sub[i]);
-      sums[j] = sum_of<N>(w);
-      fits[j] = fit_range<N, 3, Error::squared>(sub, w, WITH_IMPORTANCE, bad);
+      load_columns(group.weights, N * first, w, SIDE * N);
+      for (int i = 0; i < SIDE * N; ++i) w[i] = weighted(w[i], sigma, subs[i]);
+      for (int g = 0; g < SIDE; ++g) sums[first + g] = sum_of<N>(w + N * g);
+      fit_ranges<N, 3, Error::squared, SIDE>(subs, w, WITH_IMPORTANCE, fits + first, bad);
     } else {
-      for (int i = 0; i < N; ++i) w[i] = abs(sub[i]);
-      fits[j] = fit_range<N, 3, Error::absolute>(sub, w, RangeSearch{-0.5f, 0.1f, 15}, bad);
+      for (int i = 0; i < SIDE * N; ++i) w[i] = abs(subs[i]);
+      fit_ranges<N, 3, Error::absolute, SIDE>(subs, w, RangeSearch{-0.5f, 0.1f, 15}, fits + first, bad);
     }
   }
   RangeScales<SUBS, 15> scales;

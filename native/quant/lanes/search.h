@@ -31,6 +31,8 @@ struct RangeSearch {
   int last;           // tries 0..last
 };
 
+constexpr RangeSearch WITH_IMPORTANCE{-0.9f, 0.05f, 36};
+
 enum class Error { squared, absolute };
 
 template <int TOP>
@@ -38,67 +40,97 @@ LANE_INLINE F range_index(F x, F inverse, F offset) {
   return nearest_clamped(inverse * (x - offset), 0, TOP);
 }
 
+// Whether an index of the values low..high would wrap: rounding is monotonic, so the two ends bound all between them.
+LANE_INLINE I out_of_range(F inverse, F low, F high, F offset) {
+  return out_of_round_range(inverse * (low - offset)) | out_of_round_range(inverse * (high - offset));
+}
+
 template <Error ERROR>
 LANE_INLINE F weighed(F difference, F weight) {
   return weight * (ERROR == Error::absolute ? abs(difference) : difference * difference);
 }
 
-// An accepted try moves the minimum and with it the range of all later ones, so tries cannot be evaluated apart.
-template <int N, int TOP, Error ERROR>
-RangeFit fit_range(const F * x, const F * w, RangeSearch search, I & bad) {
-  F low = x[0], high = x[0];
-  F sum_w = w[0], sum_x = sum_w * x[0];
-  for (int i = 1; i < N; ++i) {
-    low = min(x[i], low);
-    high = max(x[i], high);
-    sum_w = sum_w + w[i];
-    sum_x = sum_x + w[i] * x[i];
-  }
-  RangeFit fit;
-  fit.min = select(low > all(0.0f), all(0.0f), low);
-  fit.flat = high == fit.min;
-  fit.inverse = all(float(TOP)) / (high - fit.min);
-  fit.offset = fit.min;
-  fit.scale = all(1.0f) / fit.inverse;
-  // Rounding is monotonic, so the two ends bound every index between them.
-  I wild = out_of_round_range(fit.inverse * (low - fit.min)) | out_of_round_range(fit.inverse * (high - fit.min));
-
-  F best = all(0.0f);
-  for (int i = 0; i < N; ++i) {
-    const F l = range_index<TOP>(x[i], fit.inverse, fit.min);
-    best = best + weighed<ERROR>(fit.scale * l + fit.min - x[i], w[i]);
+// An accepted try moves the minimum and with it the range of all later ones, so tries cannot be evaluated apart: between
+// the sums of a try and its error stand two divisions that everything waits for. SIDE groups of N values are searched side
+// by side, so that one group's sums fill the other's wait.
+template <int N, int TOP, Error ERROR, int SIDE>
+void fit_ranges(const F * x, const F * w, RangeSearch search, RangeFit * fits, I & bad) {
+  F low[SIDE], high[SIDE], sum_w[SIDE], sum_x[SIDE], best[SIDE];
+  I wild = all(0);
+  for (int g = 0; g < SIDE; ++g) {
+    const F * xg = x + N * g;
+    const F * wg = w + N * g;
+    RangeFit & fit = fits[g];
+    low[g] = high[g] = xg[0];
+    sum_w[g] = wg[0];
+    sum_x[g] = sum_w[g] * xg[0];
+    for (int i = 1; i < N; ++i) {
+      low[g] = min(xg[i], low[g]);
+      high[g] = max(xg[i], high[g]);
+      sum_w[g] = sum_w[g] + wg[i];
+      sum_x[g] = sum_x[g] + wg[i] * xg[i];
+    }
+    fit.min = select(low[g] > all(0.0f), all(0.0f), low[g]);
+    fit.flat = high[g] == fit.min;
+    fit.inverse = all(float(TOP)) / (high[g] - fit.min);
+    fit.offset = fit.min;
+    fit.scale = all(1.0f) / fit.inverse;
+    wild = wild | (~fit.flat & out_of_range(fit.inverse, low[g], high[g], fit.min));
+    best[g] = all(0.0f);
+    for (int i = 0; i < N; ++i) {
+      const F l = range_index<TOP>(xg[i], fit.inverse, fit.min);
+      best[g] = best[g] + weighed<ERROR>(fit.scale * l + fit.min - xg[i], wg[i]);
+    }
   }
   for (int t = 0; t <= search.last; ++t) {
-    const F inverse = all(search.first + search.step * float(t) + float(TOP)) / (high - fit.min);
-    wild = wild | out_of_round_range(inverse * (low - fit.min)) | out_of_round_range(inverse * (high - fit.min));
-    F l[N];
-    F sum_l = all(0.0f), sum_l2 = all(0.0f), sum_xl = all(0.0f);
-    for (int i = 0; i < N; ++i) {
-      l[i] = range_index<TOP>(x[i], inverse, fit.min);
-      const F wl = w[i] * l[i];
-      sum_l = sum_l + wl;
-      sum_l2 = sum_l2 + wl * l[i];
-      sum_xl = sum_xl + wl * x[i];
+    const F steps = all(search.first + search.step * float(t) + float(TOP));
+    F inverse[SIDE], scale[SIDE], least[SIDE], l[SIDE * N];
+    I usable[SIDE];
+    for (int g = 0; g < SIDE; ++g) {
+      const F * xg = x + N * g;
+      const F * wg = w + N * g;
+      F * lg = l + N * g;
+      const F offset = fits[g].min, inverse_g = steps / (high[g] - offset);
+      wild = wild | (~fits[g].flat & out_of_range(inverse_g, low[g], high[g], offset));
+      F sum_l = all(0.0f), sum_l2 = all(0.0f), sum_xl = all(0.0f);
+      for (int i = 0; i < N; ++i) {
+        lg[i] = range_index<TOP>(xg[i], inverse_g, offset);
+        const F wl = wg[i] * lg[i];
+        sum_l = sum_l + wl;
+        sum_l2 = sum_l2 + wl * lg[i];
+        sum_xl = sum_xl + wl * xg[i];
+      }
+      const F determinant = sum_w[g] * sum_l2 - sum_l * sum_l;
+      scale[g] = (sum_w[g] * sum_xl - sum_x[g] * sum_l) / determinant;
+      least[g] = (sum_l2 * sum_x[g] - sum_l * sum_xl) / determinant;
+      const I above = least[g] > all(0.0f);
+      least[g] = select(above, all(0.0f), least[g]);
+      scale[g] = select(above, sum_xl / sum_l2, scale[g]);
+      usable[g] = determinant > all(0.0f);
+      inverse[g] = inverse_g;
     }
-    const F determinant = sum_w * sum_l2 - sum_l * sum_l;
-    F scale = (sum_w * sum_xl - sum_x * sum_l) / determinant;
-    F least = (sum_l2 * sum_x - sum_l * sum_xl) / determinant;
-    const I above = least > all(0.0f);
-    least = select(above, all(0.0f), least);
-    scale = select(above, sum_xl / sum_l2, scale);
-    F error = all(0.0f);
-    for (int i = 0; i < N; ++i) error = error + weighed<ERROR>(scale * l[i] + least - x[i], w[i]);
-    const I better = (determinant > all(0.0f)) & (error < best);
-    best = select(better, error, best);
-    fit.inverse = select(better, inverse, fit.inverse);
-    fit.offset = select(better, fit.min, fit.offset);
-    fit.scale = select(better, scale, fit.scale);
-    fit.min = select(better, least, fit.min);
+    for (int g = 0; g < SIDE; ++g) {
+      const F * xg = x + N * g;
+      const F * wg = w + N * g;
+      const F * lg = l + N * g;
+      const F scale_g = scale[g], least_g = least[g];
+      F error = all(0.0f);
+      for (int i = 0; i < N; ++i) error = error + weighed<ERROR>(scale_g * lg[i] + least_g - xg[i], wg[i]);
+      const I better = usable[g] & (error < best[g]);
+      RangeFit & fit = fits[g];
+      best[g] = select(better, error, best[g]);
+      fit.inverse = select(better, inverse[g], fit.inverse);
+      fit.offset = select(better, fit.min, fit.offset);
+      fit.scale = select(better, scale_g, fit.scale);
+      fit.min = select(better, least_g, fit.min);
+    }
   }
-  bad = bad | (sum_x != sum_x) | (wild & ~fit.flat);
-  fit.scale = select(fit.flat, all(0.0f), fit.scale);
-  fit.min = select(fit.flat, select(low > all(0.0f), all(0.0f), low), fit.min);
-  return fit;
+  for (int g = 0; g < SIDE; ++g) {
+    RangeFit & fit = fits[g];
+    bad = bad | wild | (sum_x[g] != sum_x[g]);
+    fit.scale = select(fit.flat, all(0.0f), fit.scale);
+    fit.min = select(fit.flat, select(low[g] > all(0.0f), all(0.0f), low[g]), fit.min);
+  }
 }
 
 // The L of the search, before they are made anew from rounded scales.
