@@ -92,9 +92,10 @@ void fit_ranges(const F * x, const F * w, RangeSearch search, RangeFit * fits, I
       F * lg = l + N * g;
       const F offset = fits[g].min, inverse_g = steps / (high[g] - offset);
       wild = wild | (~fits[g].flat & out_of_range(inverse_g, low[g], high[g], offset));
+      // Indices first, sums after: each loop's chains are short enough for the CPU to run several of them at once.
+      for (int i = 0; i < N; ++i) lg[i] = range_index<TOP>(xg[i], inverse_g, offset);
       F sum_l = all(0.0f), sum_l2 = all(0.0f), sum_xl = all(0.0f);
       for (int i = 0; i < N; ++i) {
-        lg[i] = range_index<TOP>(xg[i], inverse_g, offset);
         const F wl = wg[i] * lg[i];
         sum_l = sum_l + wl;
         sum_l2 = sum_l2 + wl * lg[i];
