@@ -1,6 +1,8 @@
 /** What a conversion is asked for. */
 import type { MetadataEntry } from '../plan/schema.js';
 import type { AdapterInput } from './adapters.js';
+import type { BlendInput } from './blend.js';
+import type { MergeSettings } from './merge.js';
 
 export interface ConvertOutput {
   /** Name of the output in the plan. */
@@ -15,11 +17,17 @@ export interface ConvertInput {
   /** A Hugging Face folder or a GGUF file. */
   readonly base: string;
   readonly adapters: readonly AdapterInput[];
+  /** How several adapters become one change; the weighted sum when left out. */
+  readonly merge?: MergeSettings | undefined;
+  /** A second full model of the base's kind, in place of adapters. */
+  readonly blend?: BlendInput | undefined;
   readonly outputs: readonly ConvertOutput[];
   /** Further keys, after the model's own. */
   readonly metadata?: readonly MetadataEntry[] | undefined;
   /** general.name; otherwise the folder's name. */
   readonly name?: string | undefined;
+  /** file: URLs of modules that describe further architectures: what plugins contribute as `architectures`. */
+  readonly architectures?: readonly string[] | undefined;
   /** The pre-tokenizer's name where it is known better than by its hash. */
   readonly preTokenizer?: string | undefined;
 }
