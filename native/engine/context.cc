@@ -56,6 +56,18 @@ Context::Context(std::shared_ptr<Weights> weights, const ContextOptions & option
 
 Context::~Context() { llama_free(context_); }
 
+void Context::use(const AdapterUse & adapters) {
+  if (adapters == adapters_) return;
+  std::vector<llama_adapter_lora *> loras;
+  std::vector<float> scales;
+  for (const auto & [lora, scale] : adapters) {
+    loras.push_back(lora);
+    scales.push_back(scale);
+  }
+  llama_set_adapters_lora(context_, loras.data(), loras.size(), scales.data());
+  adapters_ = adapters;
+}
+
 Context::Outcome Context::decode(const llama_batch & batch) {
   threads_.renew(context_);
   LogCapture log;

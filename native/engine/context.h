@@ -51,6 +51,9 @@ class Context {
   llama_memory_t memory() const { return llama_get_memory(context_); }
   uint32_t batch_limit() const { return llama_n_batch(context_); }
 
+  // Decodes with these adapters from now on. A change makes the next decode plan its graph anew.
+  void use(const AdapterUse & adapters);
+
   enum class Outcome { done, aborted, no_room };
   // Takes a CPU share and decodes. `no_room` leaves the memory as it was. Throws TARA_DECODE_FAILED.
   Outcome decode(const llama_batch & batch);
@@ -61,6 +64,7 @@ class Context {
   Threads & threads_;
   std::function<bool()> abort_;
   llama_context * context_ = nullptr;
+  AdapterUse adapters_;
   bool decoded_ = false;
 };
 

@@ -48,6 +48,9 @@ Prompt prompt_from(const Json & params, const Blob & blob) {
   prompt.parse_special = flag(params, "parseSpecial", false);
   if (prompt.tokenized) prompt.tokens = tokens_from(blob);
   else prompt.text.assign(blob.begin(), blob.end());
+  if (const auto adapters = params.find("adapters"); adapters != params.end()) {
+    for (const auto & [name, scale] : adapters->items()) prompt.adapters.emplace_back(name, scale.get<float>());
+  }
   return prompt;
 }
 
@@ -59,6 +62,9 @@ const Blob & only(const Blobs & blobs) {
 void open(Environment & environment, JobPtr job, Json params, Blobs) {
   RunnerOptions options;
   options.weights.path = params.at("path").get<std::string>();
+  if (const auto adapters = params.find("adapters"); adapters != params.end()) {
+    for (const auto & [name, path] : adapters->items()) options.weights.adapters[name] = path.get<std::string>();
+  }
   options.weights.mmap = flag(params, "mmap", false);
   options.weights.gpu_layers = static_cast<int>(number(params, "gpuLayers", -1, -1, 1e6));
   options.context = static_cast<size_t>(number(params, "contextSize", 0, 0, CONTEXT_LIMIT));

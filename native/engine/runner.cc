@@ -221,10 +221,11 @@ Tokens Runner::checked_tokens_of(Prompt & prompt) {
   return {bos};
 }
 
-void Runner::push(SequencePtr sequence) {
+void Runner::push(SequencePtr sequence, const Prompt & prompt) {
   if (!scheduler_) {
     throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", "it is an encoder: it gives embeddings, no text"}});
   }
+  sequence->adapters = weights().adapters(prompt.adapters);
   std::lock_guard<std::mutex> lock(mutex_);
   waiting_.push_back(std::move(sequence));
   changed_.notify_all();
@@ -232,7 +233,7 @@ void Runner::push(SequencePtr sequence) {
 
 void Runner::generate(JobPtr job, Prompt prompt, GenerationOptions options) {
   desk_.add(job, [this, job, prompt = std::move(prompt), options = std::move(options)]() mutable {
-    push(make_generation(job, checked_tokens_of(prompt), std::move(options)));
+    push(make_generation(job, checked_tokens_of(prompt), std::move(options)), prompt);
   });
 }
 
@@ -243,7 +244,7 @@ void Runner::score(JobPtr job, Prompt prompt, size_t skip) {
     if (skip >= tokens.size()) {
       throw Error("TARA_OPTION_INVALID", {{"option", "promptTokens"}, {"reason", "the text has only " + std::to_string(tokens.size()) + " tokens"}});
     }
-    push(make_score(job, std::move(tokens), skip));
+    push(make_score(job, std::move(tokens), skip), prompt);
   });
 }
 

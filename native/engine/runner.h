@@ -31,6 +31,7 @@ struct Prompt {
   bool tokenized = false;
   bool add_special = true;
   bool parse_special = false;
+  std::vector<std::pair<std::string, float>> adapters;  // loaded ones that it is read with, and their scales
 };
 
 class Runner : public Object {
@@ -63,7 +64,7 @@ class Runner : public Object {
   // On the desk's thread.
   Tokens tokens_of(Prompt & prompt);
   Tokens checked_tokens_of(Prompt & prompt);
-  void push(SequencePtr sequence);
+  void push(SequencePtr sequence, const Prompt & prompt);
   const Weights & weights() const;
   bool idle() const;
 

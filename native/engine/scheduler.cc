@@ -11,6 +11,8 @@ constexpr size_t PROMPT_ALONE = 256;
 constexpr size_t PROMPT_BESIDE = 64;
 // Rows of logits for scoring in a round; a row is the vocabulary's size.
 constexpr size_t SCORE_ROWS = 64;
+// Rounds that a set of adapters keeps while another waits: a change costs about as much as a round.
+constexpr size_t ADAPTER_ROUNDS = 8;
 
 ContextOptions options_for(size_t context, size_t slots) {
   ContextOptions options;
@@ -25,7 +27,7 @@ ContextOptions options_for(size_t context, size_t slots) {
 
 Scheduler::Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing)
     : context_tokens_(context), closing_(closing), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }) {
-  for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id), nullptr});
+  for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id), nullptr, 0});
 }
 
 bool Scheduler::idle() const {
@@ -103,13 +105,25 @@ void Scheduler::feed(Slot & slot, size_t count) {
   }
 }
 
+void Scheduler::choose_adapters() {
+  const Slot * longest = nullptr;
+  bool kept = false;
+  for (const auto & slot : slots_) {
+    if (!slot.sequence) continue;
+    kept = kept || slot.sequence->adapters == adapters_;
+    if (longest == nullptr || slot.waited > longest->waited) longest = &slot;
+  }
+  if (longest != nullptr && (!kept || longest->waited >= ADAPTER_ROUNDS)) adapters_ = longest->sequence->adapters;
+  for (auto & slot : slots_) slot.waited = slot.sequence && slot.sequence->adapters != adapters_ ? slot.waited + 1 : 0;
+}
+
 void Scheduler::build() {
   batch_.clear();
   outputs_.clear();
   fed_.clear();
   std::vector<Slot *> prompts;
   for (auto & slot : slots_) {
-    if (!slot.sequence) continue;
+    if (!slot.sequence || slot.sequence->adapters != adapters_) continue;
     if (slot.sequence->pending() == 1) feed(slot, 1);
     else prompts.push_back(&slot);
   }
@@ -137,6 +151,7 @@ void Scheduler::deliver(const Output & output, int32_t row) {
 }
 
 void Scheduler::decode() {
+  context_.use(adapters_);
   int32_t step = batch_.size();
   size_t next = 0;
   for (int32_t from = 0; from < batch_.size();) {
@@ -155,6 +170,7 @@ void Scheduler::decode() {
 
 void Scheduler::round() {
   sweep_cancelled();
+  choose_adapters();
   build();
   if (batch_.size() == 0) return;
   try {

@@ -1,4 +1,5 @@
-// Continuous batching: every round decodes one token for each generating slot and a fair share of the prompts.
+// Continuous batching: every round decodes one token for each generating slot and a fair share of the prompts. A decode
+// applies its adapters to every token in it, so a round serves the slots of one set of adapters, and sets take turns.
 #pragma once
 
 #include <vector>
@@ -26,6 +27,7 @@ class Scheduler {
   struct Slot {
     llama_seq_id id;
     SequencePtr sequence;  // null = free
+    size_t waited = 0;     // rounds that served other adapters
   };
   // A row of logits that a decode gives: the batch entry, and whom it is for.
   struct Output {
@@ -35,6 +37,7 @@ class Scheduler {
   };
 
   void sweep_cancelled();
+  void choose_adapters();
   void build();
   void feed(Slot & slot, size_t count);
   size_t feedable(const Slot & slot, size_t count) const;
@@ -52,6 +55,7 @@ class Scheduler {
   std::vector<Output> outputs_;
   std::vector<Slot *> fed_;  // the slots in the batch
   size_t turn_ = 0;          // which prompt goes first this round
+  AdapterUse adapters_;      // of this round
 };
 
 }  // namespace tara

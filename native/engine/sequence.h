@@ -20,6 +20,7 @@ class Sequence {
   const JobPtr job;
   Tokens tokens;   // the prompt, then what was generated
   size_t fed = 0;  // how many of them the context holds
+  AdapterUse adapters;
 
   size_t pending() const { return tokens.size() - fed; }
 

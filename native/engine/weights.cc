@@ -2,7 +2,9 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -115,19 +117,51 @@ std::shared_ptr<Weights> Weights::read(const WeightsOptions & options, const Job
   params.n_gpu_layers = options.gpu_layers;
   params.progress_callback = on_load_progress;
   params.progress_callback_user_data = &state;
+  // WordPiece texts arrive with case and accents as the model wants them; llama.cpp's own tables strip too much.
+  llama_model_kv_override plain[3] = {};
+  std::strcpy(plain[0].key, "tokenizer.ggml.normalizer.lowercase");
+  std::strcpy(plain[1].key, "tokenizer.ggml.normalizer.strip_accents");
+  plain[0].tag = plain[1].tag = LLAMA_KV_OVERRIDE_TYPE_BOOL;
+  params.kv_overrides = plain;
   const auto mapped_before = large_mappings();
   llama_model * model = llama_model_load_from_file(options.path.c_str(), params);
   job->check();
   if (model == nullptr) throw Error("TARA_MODEL_LOAD", {{"path", options.path}, {"reason", log.reason("llama.cpp gives no reason")}});
   auto weights = std::shared_ptr<Weights>(new Weights(options.path, model));
   check_supported(*weights);
+  weights->read_adapters(options.adapters);
   gather_huge_pages(mapped_before);
   return weights;
 }
 
+void Weights::read_adapters(const std::map<std::string, std::string> & files) {
+  for (const auto & [name, file] : files) {
+    LogCapture log;
+    auto * adapter = llama_adapter_lora_init(model, file.c_str());
+    if (adapter == nullptr) throw Error("TARA_MODEL_LOAD", {{"path", file}, {"reason", log.reason("llama.cpp gives no reason")}});
+    adapters_[name] = adapter;
+  }
+}
+
+AdapterUse Weights::adapters(const std::vector<std::pair<std::string, float>> & wanted) const {
+  AdapterUse use;
+  for (const auto & [name, scale] : wanted) {
+    const auto found = adapters_.find(name);
+    if (found == adapters_.end()) throw Error("TARA_OPTION_INVALID", {{"option", "adapters"}, {"reason", "the model was loaded without an adapter " + name}});
+    if (scale != 0) use.push_back({found->second, scale});
+  }
+  std::sort(use.begin(), use.end());
+  return use;
+}
+
 std::shared_ptr<Weights> Weights::load(const WeightsOptions & options, const JobPtr & job) {
   auto & all = cache();
-  const std::string file = identity(options.path);
+  const auto files = [&] {
+    std::string identities = identity(options.path);
+    for (const auto & [name, adapter] : options.adapters) identities += "\n" + name + "=" + identity(adapter);
+    return identities;
+  };
+  const std::string file = files();
   const std::string key = file + (options.mmap ? ":mmap:" : ":read:") + std::to_string(options.gpu_layers);
   job->on_cancel([&all] {
     std::lock_guard<std::mutex> lock(all.mutex);
@@ -163,7 +197,7 @@ std::shared_ptr<Weights> Weights::load(const WeightsOptions & options, const Job
       all.entries[key].ratio = ratio;
       all.changed.notify_all();
     });
-    if (identity(options.path) != file) throw Error("TARA_FILE_CHANGED", {{"path", options.path}});
+    if (files() != file) throw Error("TARA_FILE_CHANGED", {{"path", options.path}});
     leave(weights);
     return weights;
   } catch (...) {

@@ -1,71 +1,55 @@
-// One block of rows of one tensor: read, steps in float32, encode for every output.
+// One tensor in the making, rows by rows: read, steps in float32, encode for every output.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <vector>
 
-#include "plan/file_io.h"
+#include "plan/files.h"
 #include "plan/lowered.h"
+#include "plan/steps/step.h"
 
 namespace tara::plan {
 
-// The open files of a run, shared by its workers.
-struct Files {
-  std::vector<std::unique_ptr<SourceFile>> sources;
-  std::vector<std::unique_ptr<OutputFile>> outputs;
-  std::atomic<int64_t> bytes_read{0};
-  std::atomic<int64_t> bytes_written{0};
-
-  void read(int source, void * into, int64_t bytes, int64_t offset) {
-    sources[source]->read(into, static_cast<size_t>(bytes), offset);
-    bytes_read.fetch_add(bytes, std::memory_order_relaxed);
-  }
+// A part of the work on a tensor that must be complete before the next one begins.
+struct Phase {
+  enum class Kind { load, look, write };
+  Kind kind = Kind::write;
+  size_t step = 0;  // of look
+  int pass = 0;
+  int64_t rows = 1;  // of the step's input, or as written
+  int64_t rows_per_item = 1;
 };
 
-// A worker's buffers, kept from block to block.
-struct Scratch {
-  std::vector<uint8_t> raw;
-  std::vector<uint8_t> window;
-  std::vector<uint8_t> encoded;
-  std::vector<float> values;
-  std::vector<float> spare;
-  std::vector<std::vector<int64_t>> rows;  // the rows wanted at each stage, sources first
-
-  int64_t bytes() const;
-};
-
-// The low-rank factors of one delta step in float32: its delta is left x right, ranks of all terms side by side.
-struct Factors {
-  int64_t rank = 0;
-  std::vector<float> left;   // [rows, rank], weights and scales included
-  std::vector<float> right;  // [rank, cols]
-
-  int64_t bytes() const { return static_cast<int64_t>((left.size() + right.size()) * sizeof(float)); }
-};
-
-// What the blocks of a tensor share: factors are read by the first block that needs them and freed after the last.
-class TensorState {
+class TensorRun {
  public:
-  const std::vector<Factors> & factors(const Tensor & tensor, Files & files);
-  // True once, for the last of `blocks`.
-  bool block_done(int64_t blocks);
-  int64_t factor_bytes() const noexcept { return factor_bytes_; }
+  TensorRun(const Lowered & plan, const Tensor & tensor);
+
+  const Tensor & tensor() const noexcept { return tensor_; }
+  // load if any step loads; look for each pass of each step; write.
+  const std::vector<Phase> & phases() const noexcept { return phases_; }
+
+  // Rows [first, first + count) of a phase; any worker, each with its own scratch. Throws tara::Error.
+  void work(const Phase & phase, Files & files, Scratch & scratch, int64_t first, int64_t count);
+  // Once, when all rows of a phase are done and before the next phase begins. Throws tara::Error.
+  void settle(const Phase & phase);
+
+  // Memory held for all of the tensor; only while no rows are at work.
+  int64_t bytes() const;
 
  private:
-  std::mutex mutex_;
-  bool loaded_ = false;
-  int64_t done_ = 0;
-  std::atomic<int64_t> factor_bytes_{0};
-  std::vector<Factors> factors_;
+  void make_rows(size_t stage, Files & files, Scratch & scratch, int64_t first, int64_t count);
+  void read(Files & files, Scratch & scratch, int64_t count);
+  void read_transposed(Files & files, Scratch & scratch);
+  void look(const Phase & phase, Files & files, Scratch & scratch, int64_t first, int64_t count);
+  void encode(const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) const;
+  void write(Files & files, Scratch & scratch, int64_t first, int64_t count);
+
+  const Tensor & tensor_;
+  const std::vector<float> & importance_;
+  const bool decodable_;
+  std::vector<std::unique_ptr<StepRun>> steps_;
+  std::vector<Phase> phases_;
 };
-
-// Rows in a block of this tensor, about `values` values of float32.
-int64_t block_rows(const Tensor & tensor, int64_t values);
-
-// Makes rows [first, first + count) and writes them to every output. Throws tara::Error.
-void run_block(const Lowered & plan, const Tensor & tensor, TensorState & state, Files & files, Scratch & scratch, int64_t first, int64_t count);
 
 }  // namespace tara::plan

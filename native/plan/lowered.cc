@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <map>
 
 #include "quant/codec.h"
 
@@ -71,19 +72,68 @@ Span parse_span(const Json & json, const Lowered & plan, const std::string & wha
   return span;
 }
 
+// A tensor besides the plan tensor's own parts: rows x cols values that can be read as float32.
+Span parse_other(const Json & json, const Lowered & plan, int64_t rows, int64_t cols, const std::string & what) {
+  Span span = parse_span(json, plan, what);
+  span.name = json.at("name").get<std::string>();
+  if (span.rows != rows || span.cols != cols) refuse(what, span.name + " has another shape");
+  if (!quant::can_decode(span.type)) refuse(what, span.name + " cannot be read as float32");
+  return span;
+}
+
+double finite_number(const Json & json, const char * key, const std::string & what) {
+  const auto value = json.at(key).get<double>();
+  if (!std::isfinite(static_cast<float>(value))) refuse(what, std::string(key) + " is too large");
+  return value;
+}
+
 Term parse_term(const Json & json, const Lowered & plan, const Step & step, const std::string & what) {
   Term term;
-  term.factor = json.at("factor").get<float>();
+  term.weight = finite_number(json, "weight", what);
   term.transposed = json.at("transposed").get<bool>();
-  term.a = parse_span(json.at("a"), plan, what);
-  term.b = parse_span(json.at("b"), plan, what);
-  const int64_t rows = term.transposed ? term.a.cols : term.b.rows;
-  const int64_t cols = term.transposed ? term.b.rows : term.a.cols;
-  if (term.a.rows != term.b.cols || rows != step.rows_in || cols != step.cols_in) refuse(what, "a delta has another shape");
-  for (const Span * span : {&term.a, &term.b}) {
-    if (!quant::can_decode(span->type)) refuse(what, "a delta's type cannot be read as float32");
+  const int64_t rows = term.transposed ? step.cols_in : step.rows_in;
+  const int64_t cols = term.transposed ? step.rows_in : step.cols_in;
+  if (json.contains("full")) {
+    term.full = parse_other(json.at("full"), plan, rows, cols, what);
+    return term;
   }
+  term.scale = finite_number(json, "scale", what);
+  const int64_t rank = count(json.at("a"), "rows", what);
+  term.a = parse_other(json.at("a"), plan, rank, cols, what);
+  term.b = parse_other(json.at("b"), plan, rows, rank, what);
+  check_matrix(step.rows_in, rank, what);
+  check_matrix(rank, step.cols_in, what);
+  if (json.contains("magnitude")) term.magnitude = parse_other(json.at("magnitude"), plan, 1, step.rows_in, what);
   return term;
+}
+
+Delta parse_delta(const Json & json, const Lowered & plan, const Step & step, const std::string & what) {
+  static const std::map<std::string, Delta::Method> METHODS = {
+    {"sum", Delta::Method::sum}, {"ties", Delta::Method::ties}, {"dare", Delta::Method::dare}, {"dare-ties", Delta::Method::dare_ties},
+  };
+  Delta delta;
+  const auto method = METHODS.find(json.at("method").get<std::string>());
+  if (method == METHODS.end()) refuse(what, "unknown merge method");
+  delta.method = method->second;
+  delta.density = json.at("density").get<double>();
+  if (!(delta.density > 0 && delta.density <= 1)) refuse(what, "the density is out of range");
+  delta.scale = finite_number(json, "scale", what);
+  delta.seed = json.at("seed").get<uint32_t>();
+  for (const Json & term : json.at("terms")) delta.terms.push_back(parse_term(term, plan, step, what));
+  if (delta.terms.empty()) refuse(what, "a delta has no terms");
+  return delta;
+}
+
+Blend parse_blend(const Json & json, const Lowered & plan, const Step & step, const std::string & what) {
+  Blend blend;
+  blend.slerp = json.at("method").get<std::string>() == "slerp";
+  blend.t = json.at("t").get<double>();
+  if (!(blend.t >= 0 && blend.t <= 1)) refuse(what, "a blend's t is out of range");
+  blend.transposed = json.at("transposed").get<bool>();
+  const int64_t rows = blend.transposed ? step.cols_in : step.rows_in;
+  const int64_t cols = blend.transposed ? step.rows_in : step.cols_in;
+  blend.other = parse_other(json.at("other"), plan, rows, cols, what);
+  return blend;
 }
 
 // One step after the current matrix of `tensor`, which it changes.
@@ -97,6 +147,7 @@ Step parse_step(const Json & json, const Lowered & plan, Tensor & tensor) {
     step.op = Step::Op::affine;
     step.scale = json.at("scale").get<float>();
     step.offset = json.at("offset").get<float>();
+    step.half = json.value("half", false);
   } else if (op == "cols") {
     step.op = Step::Op::cols;
     step.table = index_of(json, "table", plan.tables.size(), what);
@@ -113,7 +164,10 @@ Step parse_step(const Json & json, const Lowered & plan, Tensor & tensor) {
     if (step.heads > step.rows_in / 2 || step.rows_in % (2 * step.heads) != 0) refuse(what, "the heads do not divide the rows");
   } else if (op == "delta") {
     step.op = Step::Op::delta;
-    for (const Json & term : json.at("terms")) step.terms.push_back(parse_term(term, plan, step, what));
+    step.delta = parse_delta(json, plan, step, what);
+  } else if (op == "blend") {
+    step.op = Step::Op::blend;
+    step.blend = parse_blend(json, plan, step, what);
   } else {
     refuse(what, "unknown step " + op);
   }
@@ -191,6 +245,8 @@ Tensor parse_tensor(const Json & json, const Lowered & plan, const std::vector<s
   return tensor;
 }
 
+int64_t span_bytes(const Span & span) { return span.source < 0 ? 0 : span.rows * span.row_bytes(); }
+
 }  // namespace
 
 int64_t Table::at(int64_t index) const {
@@ -208,10 +264,11 @@ bool Tensor::copies(ggml_type type) const {
 int64_t Tensor::source_bytes() const {
   int64_t bytes = 0;
   for (const Span & part : parts) {
-    if (part.source >= 0) bytes += part.rows * part.row_bytes();
+    bytes += span_bytes(part);
   }
   for (const Step & step : steps) {
-    for (const Term & term : step.terms) bytes += term.a.rows * term.a.row_bytes() + term.b.rows * term.b.row_bytes();
+    bytes += span_bytes(step.blend.other);
+    for (const Term & term : step.delta.terms) bytes += span_bytes(term.a) + span_bytes(term.b) + span_bytes(term.magnitude) + span_bytes(term.full);
   }
   return bytes;
 }

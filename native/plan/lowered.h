@@ -18,6 +18,7 @@ struct Span {
   ggml_type type = GGML_TYPE_F32;
   int64_t rows = 0;
   int64_t cols = 0;
+  std::string name;  // for messages, of tensors besides the plan tensor's own parts
 
   int64_t row_bytes() const { return static_cast<int64_t>(ggml_row_size(type, cols)); }
 };
@@ -32,22 +33,49 @@ struct Table {
   int64_t at(int64_t index) const;
 };
 
-// W[row] += sum of factor * b[row, :] a; transposed: the delta is (b a)^T.
+// What an adapter adds to W. Low rank: scale * b a, with a [rank, cols] and b [rows, rank]; with a magnitude (DoRA)
+// magnitude * (W + scale * b a) / its norm - W, by rows. Full: another tensor - W.
+// transposed: the low-rank product, or the full tensor, stands in its file as [cols, rows].
 struct Term {
-  float factor = 1;
+  double weight = 1;
+  double scale = 1;
+  bool transposed = false;
   Span a;
   Span b;
+  Span magnitude;  // rows is 0 where there is none
+  Span full;       // likewise
+
+  bool is_full() const { return full.rows > 0; }
+  bool is_dora() const { return magnitude.rows > 0; }
+};
+
+// How terms become one delta: W + scale * merged.
+struct Delta {
+  enum class Method { sum, ties, dare, dare_ties };
+  Method method = Method::sum;
+  double density = 1;
+  double scale = 1;
+  uint32_t seed = 0;
+  std::vector<Term> terms;
+};
+
+struct Blend {
+  bool slerp = false;
+  double t = 0;
   bool transposed = false;
+  Span other;
 };
 
 struct Step {
-  enum class Op { rows_table, rows_rope, cols, affine, delta };
+  enum class Op { rows_table, rows_rope, cols, affine, delta, blend };
   Op op = Op::affine;
   int table = -1;
   int64_t heads = 0;
   float scale = 1;
   float offset = 0;
-  std::vector<Term> terms;
+  bool half = false;  // the result is rounded to float16
+  Delta delta;
+  Blend blend;
   // The matrix before the step.
   int64_t rows_in = 0;
   int64_t cols_in = 0;

@@ -5,8 +5,8 @@
 #include <set>
 
 #include "env/executor.h"
-#include "plan/block.h"
 #include "plan/lowered.h"
+#include "plan/schedule.h"
 #include "quant/codec.h"
 
 namespace tara::plan {
@@ -15,7 +15,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t BLOCK_VALUES = 64 * 1024;  // 256 KiB of float32: stays in the second cache
 constexpr auto PROGRESS_INTERVAL = std::chrono::milliseconds(100);
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -23,15 +22,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 class Run : public std::enable_shared_from_this<Run> {
  public:
   Run(JobPtr job, Lowered plan, Blobs headers, int threads)
-      : job_(std::move(job)), plan_(std::move(plan)), headers_(std::move(headers)), threads_(threads), scratch_(threads), states_(plan_.tensors.size()) {
-    for (const Tensor & tensor : plan_.tensors) {
-      const int64_t rows = block_rows(tensor, BLOCK_VALUES);
-      const int64_t blocks = tensor.to.empty() ? 0 : (tensor.rows + rows - 1) / rows;
-      block_rows_.push_back(rows);
-      first_item_.push_back(items_);
-      items_ += blocks;
-      bytes_total_ += blocks == 0 ? 0 : tensor.source_bytes();
-    }
+      : job_(std::move(job)), plan_(std::move(plan)), headers_(std::move(headers)), threads_(threads), scratch_(threads), schedule_(plan_) {
+    for (const Tensor & tensor : plan_.tensors) bytes_total_ += tensor.to.empty() ? 0 : tensor.source_bytes();
   }
 
   // Opening and reserving may take long on some file systems, so that too happens on a worker.
@@ -49,6 +41,7 @@ class Run : public std::enable_shared_from_this<Run> {
       job_->check();
       work();
     } catch (...) {
+      schedule_.stop();
       std::lock_guard<std::mutex> lock(mutex_);
       if (failed_) return;
       failure_ = current_failure();
@@ -74,32 +67,23 @@ class Run : public std::enable_shared_from_this<Run> {
 
   Executor::Leave work(int worker) {
     for (;;) {
-      if (failed_) return Executor::Leave::drained;
-      const int64_t item = next_.fetch_add(1);
-      if (item >= items_) return Executor::Leave::drained;
-      guarded([&] { run_item(item, scratch_[worker]); });
+      const auto item = schedule_.take();
+      if (!item) return Executor::Leave::drained;
+      guarded([&] { run_item(*item, scratch_[worker]); });
       if (!Executor::may_continue()) return Executor::Leave::paused;
     }
   }
 
-  void run_item(int64_t item, Scratch & scratch) {
-    // Tensors without blocks share their first item with the next one, which upper_bound finds.
-    const auto index = std::upper_bound(first_item_.begin(), first_item_.end(), item) - first_item_.begin() - 1;
-    const Tensor & tensor = plan_.tensors[index];
-    const int64_t rows = block_rows_[index];
-    const int64_t first = (item - first_item_[index]) * rows;
-    const int64_t count = std::min(rows, tensor.rows - first);
-    run_block(plan_, tensor, states_[index], files_, scratch, first, count);
-    note_memory(states_[index].factor_bytes());
-    states_[index].block_done((tensor.rows + rows - 1) / rows);
-    done_share_.fetch_add(static_cast<int64_t>(static_cast<double>(tensor.source_bytes()) * static_cast<double>(count) / static_cast<double>(tensor.rows)));
-    report(tensor);
-  }
-
-  void note_memory(int64_t factors) {
-    int64_t seen = factor_peak_.load();
-    while (factors > seen && !factor_peak_.compare_exchange_weak(seen, factors)) {
+  void run_item(const Schedule::Item & item, Scratch & scratch) {
+    TensorRun & run = item.open->run;
+    const Tensor & tensor = run.tensor();
+    const Phase & phase = item.open->phase();
+    run.work(phase, files_, scratch, item.first, item.count);
+    if (phase.kind == Phase::Kind::write) {
+      done_share_.fetch_add(static_cast<int64_t>(static_cast<double>(tensor.source_bytes()) * static_cast<double>(item.count) / static_cast<double>(tensor.rows)));
     }
+    schedule_.done(item);
+    report(tensor);
   }
 
   void report(const Tensor & tensor) {
@@ -131,7 +115,7 @@ class Run : public std::enable_shared_from_this<Run> {
       job_->fail(failure_);
       return;
     }
-    int64_t scratch = factor_peak_;
+    int64_t scratch = schedule_.peak_bytes();
     for (const Scratch & one : scratch_) scratch += one.bytes();
     job_->done({{"outputs", outputs}, {"bytesRead", files_.bytes_read.load()}, {"bytesWritten", files_.bytes_written.load()},
                 {"seconds", seconds_since(start_)}, {"peakScratchBytes", scratch}, {"threads", threads_}});
@@ -145,14 +129,9 @@ class Run : public std::enable_shared_from_this<Run> {
 
   Files files_;
   std::vector<Scratch> scratch_;
-  std::vector<TensorState> states_;
-  std::vector<int64_t> block_rows_;
-  std::vector<int64_t> first_item_;
-  int64_t items_ = 0;
+  Schedule schedule_;
   int64_t bytes_total_ = 0;
-  std::atomic<int64_t> next_{0};
   std::atomic<int64_t> done_share_{0};
-  std::atomic<int64_t> factor_peak_{0};
 
   std::mutex mutex_;
   std::atomic<bool> failed_{false};

@@ -1,20 +1,13 @@
 #include "quant/vector_ops.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "ggml.h"
+#include "quant/clones.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define TARA_X86 1
 #include <immintrin.h>
-#endif
-
-// One function, compiled for several instruction sets, chosen when the addon is loaded.
-#if defined(TARA_X86) && defined(__linux__) && defined(__GLIBC__) && !defined(__clang__)
-#define TARA_CLONES __attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3")))
-#else
-#define TARA_CLONES
 #endif
 
 namespace tara::quant {
@@ -89,29 +82,6 @@ void f32_to_f16(const float * x, uint16_t * y, int64_t n) { ggml_fp32_to_fp16_ro
 
 TARA_CLONES void affine(float * x, int64_t n, float scale, float offset) {
   for (int64_t i = 0; i < n; ++i) x[i] = x[i] * scale + offset;
-}
-
-TARA_CLONES void add_low_rank(float * __restrict w, int64_t n, const float * __restrict row, int64_t rank, const float * __restrict columns, int64_t stride) {
-  constexpr int64_t TILE = 512;  // the sums of a tile stay in the first cache
-  float sums[TILE];
-  for (int64_t first = 0; first < n; first += TILE) {
-    const int64_t width = std::min(TILE, n - first);
-    std::fill(sums, sums + width, 0.0f);
-    int64_t k = 0;
-    for (; k + 4 <= rank; k += 4) {
-      const float * c0 = columns + k * stride + first;
-      const float * c1 = c0 + stride;
-      const float * c2 = c1 + stride;
-      const float * c3 = c2 + stride;
-      const float r0 = row[k], r1 = row[k + 1], r2 = row[k + 2], r3 = row[k + 3];
-      for (int64_t j = 0; j < width; ++j) sums[j] += (r0 * c0[j] + r1 * c1[j]) + (r2 * c2[j] + r3 * c3[j]);
-    }
-    for (; k < rank; ++k) {
-      const float * c0 = columns + k * stride + first;
-      for (int64_t j = 0; j < width; ++j) sums[j] += row[k] * c0[j];
-    }
-    for (int64_t j = 0; j < width; ++j) w[first + j] += sums[j];
-  }
 }
 
 }  // namespace tara::quant

@@ -20,7 +20,4 @@ void f32_to_bf16(const float * x, uint16_t * y, int64_t n);
 
 void affine(float * x, int64_t n, float scale, float offset);
 
-// w[j] += sum over k of row[k] * columns[k * stride + j], summed in float32 before it is added.
-void add_low_rank(float * w, int64_t n, const float * row, int64_t rank, const float * columns, int64_t stride);
-
 }  // namespace tara::quant

@@ -32,26 +32,38 @@ export function architectureOf(config: Json): string | undefined {
   return undefined;
 }
 
-function ropeParameters(values: Json): Json {
-  const given = [values['rope_parameters'], values['rope_scaling']].find(isRecord) ?? {};
-  if ('full_attention' in given || 'sliding_attention' in given) return given;
-  const rope: Record<string, unknown> = { ...given };
-  for (const key of ['rope_theta', 'partial_rotary_factor', 'original_max_position_embeddings']) {
-    if (rope[key] == null && values[key] != null) rope[key] = values[key];
-  }
-  if (rope['rope_type'] == null && rope['type'] != null) rope['rope_type'] = rope['type'];
-  const extended = rope['rope_type'] === 'yarn' || rope['rope_type'] === 'longrope' || rope['rope_type'] === 'llama3';
-  if (extended && rope['original_max_position_embeddings'] == null && values['max_position_embeddings'] != null) {
-    rope['original_max_position_embeddings'] = values['max_position_embeddings'];
-  }
-  return rope;
+const EXTENDED: readonly unknown[] = ['llama3', 'yarn', 'longrope'];
+
+const nonNull = (values: Json): Json => Object.fromEntries(Object.entries(values).filter(([, value]) => value != null));
+
+/** Rotary parameters of one kind of attention, completed as transformers 5 does. */
+function completed(given: Json, values: Json, theta: unknown): Json {
+  const stated = nonNull(given);
+  const rope: Json = {
+    ...(theta == null ? {} : { rope_theta: theta }),
+    ...(values['partial_rotary_factor'] == null ? {} : { partial_rotary_factor: values['partial_rotary_factor'] }),
+    ...stated,
+    rope_type: stated['rope_type'] ?? stated['type'] ?? 'default',
+  };
+  if (!EXTENDED.includes(rope['rope_type']) || rope['original_max_position_embeddings'] != null) return rope;
+  return { ...rope, original_max_position_embeddings: values['max_position_embeddings'] };
 }
 
-/** `assumed` gives what transformers fills in for keys that are not set. */
+/** transformers 4 has rope_theta, rope_scaling and, where windows slide, rope_local_base_freq; transformers 5 has rope_parameters. */
+function ropeParameters(values: Json): Json {
+  const [older, newer] = [values['rope_scaling'], values['rope_parameters']].map((given) => (isRecord(given) ? given : {}));
+  const local = values['rope_local_base_freq'];
+  const kinds = [newer?.['full_attention'], newer?.['sliding_attention']];
+  if (local == null && !kinds.some(isRecord)) return completed({ ...newer, ...older }, values, values['rope_theta']);
+  const [full, sliding] = kinds.map((given) => (isRecord(given) ? given : {}));
+  return { full_attention: completed({ ...full, ...older }, values, values['rope_theta']), sliding_attention: completed({ ...sliding }, values, local) };
+}
+
+/** `assumed` gives what transformers fills in for keys that config.json leaves out, or holds as null. */
 export function modelConfig(path: string, raw: Json, assumed: (given: Json) => Json): ModelConfig {
   const text = SUBCONFIGS.map((key) => raw[key]).find(isRecord) ?? {};
-  const set = Object.fromEntries(Object.entries({ ...raw, ...text }).filter(([, value]) => value != null));
-  const values: Json = { ...assumed(set), ...set };
+  const given = { ...raw, ...text };
+  const values: Json = { ...assumed(given), ...nonNull(given) };
   const invalid = (reason: string): TaraError => new TaraError('TARA_CONFIG_INVALID', { path, reason });
   const find = (...keys: string[]): unknown => values[keys.find((key) => values[key] != null) ?? ''];
   const number = (...keys: string[]): number | undefined => {

@@ -43,8 +43,8 @@ async function licenseOf(dir: string): Promise<string | undefined> {
   return front?.match(/^license:\s*["']?([\w.+-]+)["']?\s*$/m)?.[1];
 }
 
-/** The keys in front of the architecture's own. `name` takes the place of the folder's name. */
-export async function generalEntries(dir: string, architecture: string, parameters: number, name?: string): Promise<MetadataEntry[]> {
+/** The keys between general.architecture and the architecture's own. `name` takes the place of the folder's name. */
+export async function generalEntries(dir: string, parameters: number, name?: string): Promise<MetadataEntry[]> {
   const generation = (await readObject(dir, 'generation_config.json')) ?? {};
   const license = await licenseOf(dir);
   const sampling = SAMPLING.flatMap(([keys, to, make]) => {
@@ -53,7 +53,6 @@ export async function generalEntries(dir: string, architecture: string, paramete
     return fits ? [make(`general.sampling.${to}`, value)] : [];
   });
   return [
-    text('general.architecture', architecture),
     text('general.type', 'model'),
     ...sampling,
     text('general.name', name ?? (titleOf(basename(dir)) || 'Model')),

@@ -3,9 +3,13 @@
  * architectures and tokenizers. May import formats, plan, workers, errors.
  */
 export { ARCHITECTURES, type Architecture } from './architectures/index.js';
+export { contributeArchitectures } from './contributed.js';
 export type { AdapterInput } from './adapters.js';
-export { convert, countTypes, modelSizes, planSizes, prepareConversion, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport } from './convert.js';
+export { convert, convertLora, modelSizes, planSizes, prepareConversion, prepareLora, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport, type LoraReport } from './convert.js';
 export { planConvert, type ConvertInput, type ConvertOutput } from './plan-convert.js';
+export type { LoraInput } from './lora.js';
+export { defaultWeight, MERGE_METHODS, mergeStep, type MergeMethod, type MergeSettings } from './merge.js';
+export type { BlendInput } from './blend.js';
 export type { Prepared } from './prepare.js';
 export { PLAIN_TYPES } from './types.js';
 export type { ModelSizes, PresetBytes } from './sizes.js';

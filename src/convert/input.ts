@@ -1,6 +1,8 @@
 /** What a conversion is asked for. */
 import type { MetadataEntry } from '../plan/schema.js';
 import type { AdapterInput } from './adapters.js';
+import type { BlendInput } from './blend.js';
+import type { MergeSettings } from './merge.js';
 
 export interface ConvertOutput {
   /** Name of the output in the plan. */
@@ -15,6 +17,10 @@ export interface ConvertInput {
   /** A Hugging Face folder or a GGUF file. */
   readonly base: string;
   readonly adapters: readonly AdapterInput[];
+  /** How several adapters become one change; the weighted sum when left out. */
+  readonly merge?: MergeSettings | undefined;
+  /** A second full model of the base's kind, in place of adapters. */
+  readonly blend?: BlendInput | undefined;
   readonly outputs: readonly ConvertOutput[];
   /** An importance matrix for every quantized output (of a GGUF base), and its name as the file remembers it: as it was typed. */
   readonly imatrix?: { readonly path: string; readonly name: string } | undefined;
@@ -22,6 +28,8 @@ export interface ConvertInput {
   readonly metadata?: readonly MetadataEntry[] | undefined;
   /** general.name; otherwise the folder's name. */
   readonly name?: string | undefined;
+  /** file: URLs of modules that describe further architectures: what plugins contribute as `architectures`. */
+  readonly architectures?: readonly string[] | undefined;
   /** The pre-tokenizer's name where it is known better than by its hash. */
   readonly preTokenizer?: string | undefined;
 }

@@ -1,19 +1,25 @@
 /** Plans a conversion: reads headers, configuration and vocabularies, never weights. */
-import { realpath, stat } from 'node:fs/promises';
-import { dirname, resolve, sep } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { TaraError } from '../errors.js';
 import type { PlanWithBlobs } from '../plan/schema.js';
+import { blendPlans, type BlendInput } from './blend.js';
 import { planCheckpoint } from './from-checkpoint.js';
 import { planGguf } from './from-gguf.js';
 import type { ConvertInput } from './input.js';
+import { mergeStep } from './merge.js';
+import { checkOutputs } from './outputs.js';
 
 export type { ConvertInput, ConvertOutput } from './input.js';
 
-function checkInput({ adapters, outputs }: ConvertInput): void {
+function checkInput({ adapters, merge, blend, outputs }: ConvertInput): void {
   const ids = new Set<string>();
   const paths = new Set<string>();
   if (outputs.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: 'outputs', reason: 'name at least one output' });
   if (adapters.length > 0 && adapters.every(({ weight }) => weight === 0)) throw new TaraError('TARA_OPTION_INVALID', { option: 'adapter', reason: 'every weight is 0: nothing would be merged' });
+  mergeStep(merge);
+  if (blend && adapters.length > 0) throw new TaraError('TARA_OPTION_INVALID', { option: 'adapter', reason: 'two models are merged without adapters; merge those into the result' });
+  if (blend && !(blend.t >= 0 && blend.t <= 1)) throw new TaraError('TARA_OPTION_INVALID', { option: 'blend.t', reason: 'it must be from 0 to 1' });
   for (const { id, path } of outputs) {
     if (ids.has(id)) throw new TaraError('TARA_OPTION_INVALID', { option: 'outputs', reason: `two outputs are called ${id}` });
     if (path !== null && paths.has(resolve(path))) throw new TaraError('TARA_OPTION_INVALID', { option: 'output', reason: `two outputs are ${path}` });
@@ -22,19 +28,19 @@ function checkInput({ adapters, outputs }: ConvertInput): void {
   }
 }
 
-/** Inputs are never replaced: neither a file that the plan reads, nor any other in the folders of the base and the adapters. */
-async function checkOutputs(outputs: ConvertInput['outputs'], sources: PlanWithBlobs['plan']['sources'], folders: readonly string[]): Promise<void> {
-  const inputs = await Promise.all(Object.values(sources).map(({ path }) => stat(path)));
-  const roots = await Promise.all(folders.map((folder) => realpath(folder)));
-  for (const { path } of outputs) {
-    const found = path === null ? undefined : await stat(path).catch(() => undefined);
-    if (path === null || !found) continue;
-    const inside = (root: string, folder: string) => folder === root || folder.startsWith(root + sep);
-    const folder = await realpath(dirname(path));
-    const isInput = inputs.some(({ dev, ino }) => dev === found.dev && ino === found.ino);
-    const isBeside = found.isFile() && !path.endsWith('.gguf') && roots.some((root) => inside(root, folder));
-    if (isInput || isBeside) throw new TaraError('TARA_OUTPUT_IS_INPUT', { path });
-  }
+const isFolder = async (path: string): Promise<boolean> => {
+  const kind = await stat(path).catch(() => undefined);
+  if (!kind) throw new TaraError('TARA_FILE_NOT_FOUND', { path });
+  return kind.isDirectory();
+};
+
+/** The plan of the base alone, with the second model blended in. */
+async function blended(base: string, planned: PlanWithBlobs, blend: BlendInput, input: ConvertInput): Promise<PlanWithBlobs> {
+  const path = resolve(blend.with);
+  const folder = await isFolder(path);
+  if (folder !== (await isFolder(base))) throw new TaraError('TARA_MERGE_MISMATCH', { path: base, other: path, reason: 'one is a checkpoint folder, the other a GGUF file; convert the folder first' });
+  const alone: ConvertInput = { base: path, adapters: [], blend, outputs: [{ id: 'out', path: null, type: 'auto' }], architectures: input.architectures, preTokenizer: input.preTokenizer };
+  return blendPlans({ path: base, planned }, { path, planned: await (folder ? planCheckpoint(alone, path) : planGguf(alone, path)) }, blend);
 }
 
 /**
@@ -46,10 +52,11 @@ export async function planConvert(input: ConvertInput): Promise<PlanWithBlobs> {
   checkInput(input);
   const base = resolve(input.base);
   const outputs = input.outputs.map((output) => ({ ...output, path: output.path === null ? null : resolve(output.path) }));
-  const kind = await stat(base).catch(() => undefined);
-  if (!kind) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
-  if (kind.isDirectory() && input.imatrix) throw new TaraError('TARA_OPTION_INVALID', { option: 'imatrix', reason: 'an importance matrix belongs to a GGUF file: convert the folder first' });
-  const planned = await (kind.isDirectory() ? planCheckpoint({ ...input, outputs }, base) : planGguf({ ...input, outputs }, base));
-  await checkOutputs(outputs, planned.plan.sources, [...(kind.isDirectory() ? [base] : []), ...input.adapters.map(({ dir }) => resolve(dir))]);
+  const folder = await isFolder(base);
+  if (folder && input.imatrix) throw new TaraError('TARA_OPTION_INVALID', { option: 'imatrix', reason: 'an importance matrix belongs to a GGUF file: convert the folder first' });
+  const own = await (folder ? planCheckpoint({ ...input, outputs }, base) : planGguf({ ...input, outputs }, base));
+  const planned = input.blend ? await blended(base, own, input.blend, input) : own;
+  const folders = [base, ...(input.blend ? [input.blend.with] : [])].filter(() => folder);
+  await checkOutputs(outputs.map(({ path }) => path), planned.plan.sources, [...folders, ...input.adapters.map(({ dir }) => dir)].map((path) => resolve(path)));
   return planned;
 }

@@ -1,4 +1,5 @@
 /** A pool task: what every general preset that needs no importance matrix would make of a model, to the byte, from headers alone. */
+import { countTypes } from '../formats/count-types.js';
 import { layout, PRESETS } from '../plan/index.js';
 import type { PoolTask } from '../workers/index.js';
 import type { AdapterInput } from './adapters.js';
@@ -7,6 +8,7 @@ import { planConvert } from './plan-convert.js';
 export interface SizesInput {
   readonly base: string;
   readonly adapters: readonly AdapterInput[];
+  readonly architectures: readonly string[];
 }
 
 export interface PresetBytes {
@@ -31,16 +33,14 @@ const SPECIAL = new Set(['MXFP4_MOE', 'TQ1_0', 'TQ2_0', 'Q1_0', 'Q2_0']);
 const ALIASES = new Set(['Q3_K', 'Q4_K', 'Q5_K']);
 const NAMES = Object.entries(PRESETS).filter(([name, { needsImatrix }]) => !needsImatrix && !SPECIAL.has(name) && !ALIASES.has(name)).map(([name]) => name);
 
-const sizes: PoolTask<SizesInput, ModelSizes> = async ({ base, adapters }, { check }) => {
-  const planned = await planConvert({ base, adapters, outputs: ['F16', ...NAMES.filter((name) => name !== 'F16')].map((type) => ({ id: type, path: null, type })) });
+const sizes: PoolTask<SizesInput, ModelSizes> = async ({ base, adapters, architectures }, { check }) => {
+  const planned = await planConvert({ base, adapters, architectures, outputs: ['F16', ...NAMES.filter((name) => name !== 'F16')].map((type) => ({ id: type, path: null, type })) });
   const plain = layout(planned, 'F16');
   const weights = plain.tensors.reduce((sum, { ne }) => sum + ne.reduce((product, n) => product * n, 1), 0);
   const presets = NAMES.map((preset) => {
     check();
     const { bytes, tensors } = layout(planned, preset);
-    const types: Record<string, number> = {};
-    for (const { type } of tensors) types[type] = (types[type] ?? 0) + 1;
-    return { preset, bytes, bitsPerWeight: (tensors.reduce((sum, tensor) => sum + tensor.bytes, 0) * 8) / weights, types };
+    return { preset, bytes, bitsPerWeight: (tensors.reduce((sum, tensor) => sum + tensor.bytes, 0) * 8) / weights, types: countTypes(tensors) };
   });
   const architecture = planned.plan.metadata.find(({ key }) => key === 'general.architecture')?.value;
   return {

@@ -2,10 +2,11 @@
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import { TaraError } from '../errors.js';
-import { checkModel, type GgufFile, isGgufArray, metadataOf, readGguf } from '../formats/index.js';
+import { checkGgufLora, checkModel, type GgufFile, isGgufArray, metadataOf, readGguf } from '../formats/index.js';
 import * as guard from './guard.js';
 import { nativeCall, startJob } from './jobs.js';
 import { closeRunner, NativeModel } from './model.js';
+import { textReader } from './text-reader.js';
 import type { Engine, LoadOptions, Model, ModelInfo } from './types.js';
 
 const DEFAULT_CONTEXT = 4096;
@@ -46,14 +47,26 @@ function cacheBytes(file: GgufFile, shape: Shape): number {
 }
 
 /** The cache is written at once when it is made: what does not fit would end the process, not the call. */
-function checkMemory(file: GgufFile, shape: Shape): void {
+function checkMemory(file: GgufFile, adapterBytes: number, shape: Shape): void {
   const limit = Math.min(totalmem(), process.constrainedMemory() || Infinity);
-  const needed = file.size + cacheBytes(file, shape);
+  const needed = file.size + adapterBytes + cacheBytes(file, shape);
   if (needed <= limit) return;
   const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   throw new TaraError('TARA_OUT_OF_MEMORY', {
     reason: `weights and ${shape.slots} contexts of ${shape.contextSize} tokens need ${gib(needed)}, this machine has ${gib(limit)}`,
   });
+}
+
+/** Absolute paths of checked adapters by name, and their bytes together. */
+async function readAdapters(base: GgufFile, value: unknown, signal: AbortSignal): Promise<{ adapters: Record<string, string>; bytes: number }> {
+  const adapters = guard.record('adapters', value, (option, item) => resolve(guard.text(option, item)));
+  let bytes = 0;
+  for (const path of Object.values(adapters)) {
+    const file = await readGguf(path, { signal });
+    checkGgufLora(file, base);
+    bytes += file.size;
+  }
+  return { adapters, bytes };
 }
 
 /** What the file says beyond what llama.cpp reports. */
@@ -90,15 +103,16 @@ class NativeEngine implements Engine {
     const file = await readGguf(absolute, { signal });
     checkModel(file);
     const shape = shapeOf(file, options);
-    checkMemory(file, shape);
+    const { adapters, bytes } = await readAdapters(file, options.adapters, signal);
+    checkMemory(file, bytes, shape);
     check();
 
     const { runner } = nativeCall('engine.create') as { runner: number };
     try {
       const onProgress = (progress: unknown) => options.onProgress?.((progress as { ratio: number }).ratio);
-      const { data } = await startJob('engine.open', { runner, path: absolute, ...shape }, { signal, onProgress }).done;
+      const { data } = await startJob('engine.open', { runner, path: absolute, adapters, ...shape }, { signal, onProgress }).done;
       check();
-      const model = new NativeModel(absolute, { ...(data as Omit<ModelInfo, 'chatTemplate' | 'metadata'>), ...fileInfo(file) }, runner);
+      const model = new NativeModel(absolute, { ...(data as Omit<ModelInfo, 'chatTemplate' | 'metadata' | 'adapters'>), ...fileInfo(file), adapters: Object.keys(adapters) }, runner, textReader(file));
       this.#forgetCollected();
       this.#models.set(runner, new WeakRef(model));
       return model;

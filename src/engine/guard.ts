@@ -48,6 +48,17 @@ export function tokens(option: string, value: unknown): Int32Array {
   return Int32Array.from(value as number[]);
 }
 
+const MOST_ADAPTERS = 256;
+
+/** A plain object's values by name, each checked; empty where it was not given. */
+export function record<T>(option: string, value: unknown, check: (option: string, item: unknown) => T): Record<string, T> {
+  if (value === undefined) return {};
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse(option, 'must be an object');
+  const entries = Object.entries(value);
+  if (entries.length > MOST_ADAPTERS) throw refuse(option, `at most ${MOST_ADAPTERS} of them`);
+  return Object.fromEntries(entries.map(([name, item]) => [name, check(`${option}.${name}`, item)]));
+}
+
 export function signal(option: string, value: unknown): AbortSignal | undefined {
   if (value !== undefined && !(value instanceof AbortSignal)) throw refuse(option, 'must be an AbortSignal');
   return value;

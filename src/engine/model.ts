@@ -4,6 +4,7 @@ import { CHATML, ChatTemplate } from './chat-template.js';
 import { NativeGeneration } from './generation.js';
 import * as guard from './guard.js';
 import { nativeCall, startJob, type Job, type JobResult } from './jobs.js';
+import type { TextReader } from './text-reader.js';
 import type {
   ChatMessage, EmbedOptions, GenerateOptions, Generation, Model, ModelInfo, Score, ScoreOptions, TokenizeOptions,
 } from './types.js';
@@ -19,7 +20,6 @@ const forgotten = new FinalizationRegistry<number>((runner) => {
   closeRunner(runner).catch(() => undefined);
 });
 
-const utf8 = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const bytesOf = (tokens: Int32Array): Uint8Array => new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength);
 const SEED_LIMIT = 2 ** 32 - 2;
@@ -30,15 +30,12 @@ interface Input {
   readonly params: { readonly tokenized: boolean; readonly addSpecial?: boolean | undefined; readonly parseSpecial?: boolean | undefined };
 }
 
-function inputOf(option: string, value: string | Int32Array, options: { readonly addSpecial?: boolean | undefined; readonly parseSpecial?: boolean | undefined }): Input {
+function inputOf(reader: TextReader, option: string, value: string | Int32Array, options: { readonly addSpecial?: boolean | undefined; readonly parseSpecial?: boolean | undefined }): Input {
   if (typeof value !== 'string') return { blob: bytesOf(guard.tokens(option, value)), params: { tokenized: true } };
+  const parseSpecial = guard.boolean('parseSpecial', options.parseSpecial) ?? false;
   return {
-    blob: utf8.encode(value),
-    params: {
-      tokenized: false,
-      addSpecial: guard.boolean('addSpecial', options.addSpecial),
-      parseSpecial: guard.boolean('parseSpecial', options.parseSpecial),
-    },
+    blob: reader.read(value, parseSpecial),
+    params: { tokenized: false, addSpecial: guard.boolean('addSpecial', options.addSpecial), parseSpecial: parseSpecial && !reader.findsSpecials },
   };
 }
 
@@ -51,6 +48,15 @@ const samplingParams = (options: GenerateOptions) => ({
   seed: guard.whole('seed', options.seed, 0, SEED_LIMIT),
   stop: guard.stops('stop', options.stop),
 });
+
+/** The scales of a request's adapters. Throws TARA_OPTION_INVALID for one that the model was not loaded with. */
+function adapterScales(info: ModelInfo, value: unknown): Record<string, number> {
+  const scales = guard.record('adapters', value, (option, item) => guard.number(option, item, -100, 100) ?? 1);
+  for (const name of Object.keys(scales)) {
+    if (!info.adapters.includes(name)) throw guard.refuse('adapters', `the model was loaded without an adapter ${name}`);
+  }
+  return scales;
+}
 
 function checkedMessages(value: readonly ChatMessage[]): readonly ChatMessage[] {
   if (!Array.isArray(value) || value.length === 0) throw guard.refuse('messages', 'must be a list with at least one message');
@@ -65,13 +71,15 @@ export class NativeModel implements Model {
   readonly path: string;
   readonly info: ModelInfo;
   readonly #runner: number;
+  readonly #reader: TextReader;
   readonly #template: ChatTemplate;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, info: ModelInfo, runner: number) {
+  constructor(path: string, info: ModelInfo, runner: number, reader: TextReader) {
     this.path = path;
     this.info = info;
     this.#runner = runner;
+    this.#reader = reader;
     this.#template = new ChatTemplate(info.chatTemplate ?? CHATML);
     forgotten.register(this, runner, this);
   }
@@ -86,7 +94,7 @@ export class NativeModel implements Model {
   }
 
   async tokenize(text: string, options: TokenizeOptions = {}): Promise<Int32Array> {
-    const { blob, params } = inputOf('text', guard.text('text', text), options);
+    const { blob, params } = inputOf(this.#reader, 'text', guard.text('text', text), options);
     const result = await this.#start('engine.tokenize', params, [blob], options).done;
     return new Int32Array(result.blob ?? new ArrayBuffer(0));
   }
@@ -109,17 +117,17 @@ export class NativeModel implements Model {
   /** The prompt as native input. A template's own start token goes: the tokenizer adds it. */
   async #promptOf(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions): Promise<Input> {
     if (typeof prompt === 'string' || prompt instanceof Int32Array) {
-      return inputOf('prompt', prompt, { addSpecial: options.addSpecial ?? true, parseSpecial: options.parseSpecial ?? true });
+      return inputOf(this.#reader, 'prompt', prompt, { addSpecial: options.addSpecial ?? true, parseSpecial: options.parseSpecial ?? true });
     }
     const text = await this.applyChatTemplate(prompt);
     const bos = this.info.bos?.text ?? '';
     const rest = this.info.addsBos && bos !== '' && text.startsWith(bos) ? text.slice(bos.length) : text;
-    return inputOf('prompt', rest, { addSpecial: this.info.addsBos, parseSpecial: true });
+    return inputOf(this.#reader, 'prompt', rest, { addSpecial: this.info.addsBos, parseSpecial: true });
   }
 
   generate(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions = {}): Generation {
     return new NativeGeneration(async (onChunk) => {
-      const sampling = samplingParams(options);
+      const sampling = { ...samplingParams(options), adapters: adapterScales(this.info, options.adapters) };
       const { blob, params } = await this.#promptOf(prompt, options);
       return this.#start('engine.generate', { ...params, ...sampling }, [blob], { signal: options.signal, onChunk });
     });
@@ -131,7 +139,7 @@ export class NativeModel implements Model {
     const texts = typeof input === 'string' ? [input] : input;
     if (!Array.isArray(texts)) throw guard.refuse('texts', 'must be a string or a list of strings');
     if (texts.length === 0) return [];
-    const blobs = texts.map((text) => utf8.encode(guard.text('texts', text)));
+    const blobs = texts.map((text) => this.#reader.read(guard.text('texts', text), false));
     const normalize = guard.boolean('normalize', options.normalize) ?? true;
     const { data, blob } = await this.#start('engine.embed', { normalize }, blobs, options).done;
     const { dimensions } = data as { dimensions: number };
@@ -141,9 +149,10 @@ export class NativeModel implements Model {
   }
 
   async score(text: string | Int32Array, options: ScoreOptions = {}): Promise<Score> {
-    const { blob, params } = inputOf('text', text, options);
+    const { blob, params } = inputOf(this.#reader, 'text', text, options);
     const promptTokens = guard.whole('promptTokens', options.promptTokens, 0, COUNT_LIMIT);
-    const result = await this.#start('engine.score', { ...params, promptTokens }, [blob], options).done;
+    const adapters = adapterScales(this.info, options.adapters);
+    const result = await this.#start('engine.score', { ...params, promptTokens, adapters }, [blob], options).done;
     return { ...(result.data as Omit<Score, 'logProbabilities'>), logProbabilities: new Float32Array(result.blob ?? new ArrayBuffer(0)) };
   }
 

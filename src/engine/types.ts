@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly mmap?: boolean | undefined;
   /** Layers on the GPU, in builds that have one; all when omitted. */
   readonly gpuLayers?: number | undefined;
+  /** GGUF LoRA files that requests may ask for, by the name they use. */
+  readonly adapters?: Readonly<Record<string, string>> | undefined;
   /** The loaded share, 0..1. */
   readonly onProgress?: ((fraction: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -40,6 +42,8 @@ export interface ModelInfo {
   readonly contextSize: number;
   readonly slots: number;
   readonly threads: number;
+  /** Names of the adapters it was loaded with. */
+  readonly adapters: readonly string[];
   /** False for encoders. */
   readonly generates: boolean;
   readonly embeds: boolean;
@@ -79,6 +83,8 @@ export interface GenerateOptions {
   /** For a prompt given as a string; both true when omitted. */
   readonly addSpecial?: boolean | undefined;
   readonly parseSpecial?: boolean | undefined;
+  /** Adapters of this request and their scales, by name; none when omitted. Requests with the same ones are decoded together. */
+  readonly adapters?: Readonly<Record<string, number>> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -127,6 +133,8 @@ export interface Generation extends AsyncIterable<Chunk> {
 export interface ScoreOptions extends TokenizeOptions {
   /** Tokens at the start that are context only and are not scored. */
   readonly promptTokens?: number | undefined;
+  /** As in GenerateOptions. */
+  readonly adapters?: Readonly<Record<string, number>> | undefined;
 }
 
 export interface Score {
@@ -166,7 +174,7 @@ export interface Model extends AsyncDisposable {
 export interface Engine extends AsyncDisposable {
   /**
    * Loads a GGUF file. Models of one file share their weights, in the whole process.
-   * Fails with TARA_FILE_NOT_FOUND, TARA_GGUF_INVALID, TARA_MODEL_LOAD, TARA_MODEL_UNSUPPORTED, TARA_OUT_OF_MEMORY, TARA_ABORTED.
+   * Fails with TARA_FILE_NOT_FOUND, TARA_GGUF_INVALID, TARA_ADAPTER_MISMATCH, TARA_MODEL_LOAD, TARA_MODEL_UNSUPPORTED, TARA_OUT_OF_MEMORY, TARA_ABORTED.
    */
   load(path: string, options?: LoadOptions): Promise<Model>;
   /** Disposes every model it loaded; the same promise every time. */

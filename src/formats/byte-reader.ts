@@ -1,6 +1,5 @@
 /** A file's header read in chunks of at most 1 MiB: everything read so far stays in one buffer, so a span is two numbers. */
 import { createHash } from 'node:crypto';
-import type { FileHandle } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
 
 const CHUNK = 1 << 20;
@@ -9,6 +8,11 @@ const HASH_CHUNK = 1 << 18;
 
 /** Lets timers and I/O run before a long loop goes on. */
 export const breathe = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** Where bytes come from: an open file, or a server. Gives at least one byte, fewer than asked if it likes, none at the end. */
+export interface ByteSource {
+  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ readonly bytesRead: number }>;
+}
 
 export interface ByteReaderOptions {
   readonly size: number;
@@ -26,13 +30,13 @@ export interface ByteReaderOptions {
 export class ByteReader {
   position = 0;
   readonly size: number;
-  readonly #handle: FileHandle;
+  readonly #source: ByteSource;
   readonly #options: ByteReaderOptions;
   #buffer: Buffer;
   #filled = 0;
 
-  constructor(handle: FileHandle, options: ByteReaderOptions) {
-    this.#handle = handle;
+  constructor(source: ByteSource, options: ByteReaderOptions) {
+    this.#source = source;
     this.#options = options;
     this.size = options.size;
     this.#buffer = Buffer.allocUnsafe(Math.min(options.size, FIRST_CHUNK));
@@ -59,7 +63,7 @@ export class ByteReader {
       if (this.#options.signal?.aborted) throw new TaraError('TARA_ABORTED');
       this.#grow();
       const wanted = Math.min(CHUNK, this.#buffer.length - this.#filled);
-      const { bytesRead } = await this.#handle.read(this.#buffer, this.#filled, wanted, this.#filled);
+      const { bytesRead } = await this.#source.read(this.#buffer, this.#filled, wanted, this.#filled);
       if (bytesRead === 0) throw this.fail(`the file became shorter while it was read`);
       this.#filled += bytesRead;
     }

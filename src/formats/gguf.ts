@@ -1,7 +1,7 @@
 /** Reads and checks the header of a GGUF file (versions 2 and 3, little-endian); weights stay on disk. */
 import { TaraError } from '../errors.js';
-import { ByteReader, breathe, sha256, utf8 } from './byte-reader.js';
-import { withFile } from './files.js';
+import { ByteReader, type ByteSource, breathe, sha256, utf8 } from './byte-reader.js';
+import { type FileIdentity, withFile } from './files.js';
 import { oneLine } from './one-line.js';
 import {
   ARRAY_TYPE_ID, type GgufArray, type GgufScalarType, ggufArray, ggufTypeBytes, ggufTypeName, readScalar,
@@ -230,38 +230,41 @@ async function arrayOf(span: ArraySpan, header: Buffer): Promise<GgufEntry> {
   return { key: span.key, type: 'array', value: ggufArray(span.of, span.length, bytes, facts) };
 }
 
+/** `readGguf` on any source; `file` says what it is called and how long it is. */
+export async function readGgufFrom(source: ByteSource, file: FileIdentity & { readonly path: string }, options: { signal?: AbortSignal | undefined } = {}): Promise<GgufFile> {
+  const { path, size, mtimeMs } = file;
+  const fail = (reason: string) => new TaraError('TARA_GGUF_INVALID', { path, reason: oneLine(reason) });
+  const reader = new ByteReader(source, { size, limit: HEADER_LIMIT, fail, signal: options.signal });
+
+  await reader.fill(4, 'the magic');
+  if (reader.view(4).toString('latin1') !== 'GGUF') throw fail('it does not start with GGUF');
+  await reader.fill(20, 'the file header');
+  const version = reader.u32();
+  if (version !== 2 && version !== 3) throw fail((version & 0xffff) === 0 ? 'it is big-endian' : `version ${version} is not supported, only 2 and 3`);
+  const tensorCount = bounded(reader, reader.length64(), MIN_TENSOR, 'the tensor count');
+  const entryCount = bounded(reader, reader.length64(), MIN_ENTRY, 'the metadata count');
+
+  const entries = await readMetadata(reader, entryCount);
+  const alignment = checkedAlignment(reader, entries);
+  const infos = await readTensorInfos(reader, tensorCount, alignment);
+  const header = reader.bytesRead();
+  const dataOffset = Math.ceil(header.length / alignment) * alignment;
+  checkSpans(reader, infos, dataOffset);
+
+  const metadata: GgufEntry[] = [];
+  for (const entry of entries) metadata.push('start' in entry ? await arrayOf(entry, header) : entry);
+  return {
+    path, size, mtimeMs, headerHash: await sha256(header), version, alignment, dataOffset, metadata,
+    tensors: infos.map((info) => ({ ...info, offset: dataOffset + info.offset })),
+  };
+}
+
 /**
  * The header of a GGUF file. Memory follows the header, not the weights, and the event loop
  * breathes. Throws TARA_GGUF_INVALID, TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE or TARA_ABORTED.
  */
-export async function readGguf(path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<GgufFile> {
-  return withFile(path, async (handle, identity) => {
-    const fail = (reason: string) => new TaraError('TARA_GGUF_INVALID', { path, reason: oneLine(reason) });
-    const reader = new ByteReader(handle, { size: identity.size, limit: HEADER_LIMIT, fail, signal: options.signal });
-
-    await reader.fill(4, 'the magic');
-    if (reader.view(4).toString('latin1') !== 'GGUF') throw fail('it does not start with GGUF');
-    await reader.fill(20, 'the file header');
-    const version = reader.u32();
-    if (version !== 2 && version !== 3) throw fail((version & 0xffff) === 0 ? 'it is big-endian' : `version ${version} is not supported, only 2 and 3`);
-    const tensorCount = bounded(reader, reader.length64(), MIN_TENSOR, 'the tensor count');
-    const entryCount = bounded(reader, reader.length64(), MIN_ENTRY, 'the metadata count');
-
-    const entries = await readMetadata(reader, entryCount);
-    const alignment = checkedAlignment(reader, entries);
-    const infos = await readTensorInfos(reader, tensorCount, alignment);
-    const header = reader.bytesRead();
-    const dataOffset = Math.ceil(header.length / alignment) * alignment;
-    checkSpans(reader, infos, dataOffset);
-
-    const metadata: GgufEntry[] = [];
-    for (const entry of entries) metadata.push('start' in entry ? await arrayOf(entry, header) : entry);
-    return {
-      path, ...identity, headerHash: await sha256(header), version, alignment, dataOffset, metadata,
-      tensors: infos.map((info) => ({ ...info, offset: dataOffset + info.offset })),
-    };
-  });
-}
+export const readGguf = (path: string, options: { signal?: AbortSignal | undefined } = {}): Promise<GgufFile> =>
+  withFile(path, (handle, identity) => readGgufFrom(handle, { path, ...identity }, options));
 
 export interface GgufMetadata {
   get(key: string): GgufEntry['value'] | undefined;

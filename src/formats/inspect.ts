@@ -1,10 +1,14 @@
 /** What a model file or folder holds, from its headers alone. */
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TaraError } from '../errors.js';
-import type { GgmlTypeName } from './ggml-types.js';
 import { readCheckpoint } from './checkpoint.js';
-import { readGguf, type GgufEntry } from './gguf.js';
-import { readAdapter, type AdapterConfig } from './peft.js';
+import { countTypes } from './count-types.js';
+import { isFile } from './files.js';
+import { type GgufEntry, type GgufFile, metadataOf, readGguf, readGgufFrom } from './gguf.js';
+import { type AdapterConfig, readAdapter } from './peft.js';
+import { provenance, type Provenance } from './provenance.js';
+import { isUrl, type RemoteOptions, withRemote } from './remote.js';
 import { readSafetensors } from './safetensors.js';
 
 /** Items of an array that are shown; a longer one is told by its length. */
@@ -25,25 +29,58 @@ export interface InspectedTensor {
   readonly bytes: number;
 }
 
-export type Inspection =
-  | {
-    readonly kind: 'gguf';
-    readonly path: string;
-    readonly bytes: number;
-    readonly version: number;
-    readonly alignment: number;
-    readonly parameters: number;
-    readonly bitsPerWeight: number;
-    /** Tensors of each ggml type. */
-    readonly types: Readonly<Partial<Record<GgmlTypeName, number>>>;
-    readonly metadata: readonly InspectedEntry[];
-    readonly tensors: readonly InspectedTensor[];
-  }
-  | { readonly kind: 'safetensors'; readonly path: string; readonly bytes: number; readonly metadata: Readonly<Record<string, string>>; readonly tensors: readonly InspectedTensor[] }
-  | { readonly kind: 'hf-model'; readonly path: string; readonly bytes: number; readonly shards: number; readonly config: Readonly<Record<string, unknown>>; readonly tensors: readonly InspectedTensor[] }
-  | { readonly kind: 'peft-adapter'; readonly path: string; readonly config: AdapterConfig; readonly modules: readonly { readonly name: string; readonly rank: number; readonly scale: number }[] };
+/** What the kinds with weights have in common. */
+interface Weights {
+  /** A file, a folder, or an address without its query. */
+  readonly path: string;
+  /** Of all files. */
+  readonly bytes: number;
+  readonly parameters: number;
+  /** Tensors of each type. */
+  readonly types: Readonly<Record<string, number>>;
+  readonly tensors: readonly InspectedTensor[];
+}
+
+export interface InspectedGguf extends Weights {
+  readonly kind: 'gguf';
+  readonly version: number;
+  readonly alignment: number;
+  readonly bitsPerWeight: number;
+  /** Of a LoRA adapter in GGUF form: its alpha, and the smallest and largest rank. */
+  readonly lora: { readonly alpha: number | null; readonly modules: number; readonly ranks: readonly [number, number] | null } | null;
+  readonly provenance: Provenance | null;
+  readonly metadata: readonly InspectedEntry[];
+}
+
+export interface InspectedSafetensors extends Weights {
+  readonly kind: 'safetensors';
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface InspectedCheckpoint extends Weights {
+  readonly kind: 'hf-model';
+  readonly shards: readonly { readonly path: string; readonly bytes: number; readonly tensors: number }[];
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+export interface InspectedAdapter extends Weights {
+  readonly kind: 'peft-adapter';
+  readonly config: AdapterConfig;
+  readonly modules: readonly { readonly name: string; readonly rank: number; readonly scale: number; readonly dora: boolean }[];
+  /** Tensors that take the place of the base's. */
+  readonly saved: readonly string[];
+}
+
+export type Inspection = InspectedGguf | InspectedSafetensors | InspectedCheckpoint | InspectedAdapter;
 
 const elements = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, n) => total + n, 0);
+
+const weightsOf = (path: string, bytes: number, tensors: readonly InspectedTensor[]): Weights => ({
+  path, bytes, parameters: sum(tensors.map(({ shape }) => elements(shape))), types: countTypes(tensors), tensors,
+});
+
+const stored = ({ name, shape, dtype, bytes }: { name: string; shape: readonly number[]; dtype: string; bytes: number }): InspectedTensor => ({ name, shape, type: dtype, bytes });
 
 function valueOf(value: GgufEntry['value']): unknown {
   if (typeof value === 'bigint') return value.toString();
@@ -52,41 +89,54 @@ function valueOf(value: GgufEntry['value']): unknown {
   return value.items().map((item) => (typeof item === 'bigint' ? item.toString() : item));
 }
 
-async function inspectGguf(path: string): Promise<Inspection> {
-  const file = await readGguf(path);
-  const parameters = file.tensors.reduce((sum, { ne }) => sum + elements(ne), 0);
-  const weights = file.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
-  const types: Partial<Record<GgmlTypeName, number>> = {};
-  for (const { type } of file.tensors) types[type] = (types[type] ?? 0) + 1;
+function loraOf(file: GgufFile): InspectedGguf['lora'] {
+  const metadata = metadataOf(file);
+  if (metadata.string('general.type') !== 'adapter' || metadata.string('adapter.type') !== 'lora') return null;
+  // Rows of b are as long as the rank, whatever orientation a has.
+  const ranks = file.tensors.filter(({ name }) => name.endsWith('.lora_b')).map(({ ne }) => ne[0] ?? 0);
+  const span = ranks.reduce<readonly [number, number] | null>((found, rank) => (found ? [Math.min(found[0], rank), Math.max(found[1], rank)] : [rank, rank]), null);
+  return { alpha: metadata.number('adapter.lora.alpha') ?? null, modules: ranks.length, ranks: span };
+}
+
+function inspectGguf(file: GgufFile): InspectedGguf {
+  const weights = weightsOf(file.path, file.size, file.tensors.map(({ name, ne, type, bytes }) => ({ name, shape: ne, type, bytes })));
+  const bits = 8 * sum(file.tensors.map(({ bytes }) => bytes));
   return {
-    kind: 'gguf', path, bytes: file.size, version: file.version, alignment: file.alignment, parameters,
-    bitsPerWeight: parameters > 0 ? (weights * 8) / parameters : 0,
-    types,
+    kind: 'gguf', ...weights, version: file.version, alignment: file.alignment,
+    bitsPerWeight: weights.parameters > 0 ? bits / weights.parameters : 0,
+    lora: loraOf(file),
+    provenance: provenance(file),
     metadata: file.metadata.map(({ key, type, value }) => ({ key, type, value: valueOf(value) })),
-    tensors: file.tensors.map(({ name, ne, type, bytes }) => ({ name, shape: ne, type, bytes })),
   };
 }
 
-async function inspectFolder(path: string): Promise<Inspection> {
-  const isAdapter = await stat(`${path}/adapter_config.json`).then(() => true, () => false);
-  if (isAdapter) {
-    const { config, modules } = await readAdapter(path);
-    return { kind: 'peft-adapter', path, config, modules: [...modules].map(([name, { rank, scale }]) => ({ name, rank, scale })) };
+async function inspectFolder(path: string, signal: AbortSignal | undefined): Promise<Inspection> {
+  if (await isFile(join(path, 'adapter_config.json'))) {
+    const { config, modules, saved, weights } = await readAdapter(path, { signal });
+    return {
+      kind: 'peft-adapter', ...weightsOf(path, weights.size, weights.tensors.map(stored)), config,
+      modules: [...modules].map(([name, { rank, scale, magnitude }]) => ({ name, rank, scale, dora: magnitude !== null })),
+      saved: [...saved.keys()],
+    };
   }
-  const { config, shards, tensors } = await readCheckpoint(path);
+  const { config, shards, tensors } = await readCheckpoint(path, { signal });
   return {
-    kind: 'hf-model', path, config, shards: shards.length,
-    bytes: shards.reduce((sum, { size }) => sum + size, 0),
-    tensors: [...tensors.values()].map(({ tensor: { name, shape, dtype, bytes } }) => ({ name, shape, type: dtype, bytes })),
+    kind: 'hf-model', ...weightsOf(path, sum(shards.map(({ size }) => size)), [...tensors.values()].map(({ tensor }) => stored(tensor))),
+    shards: shards.map((shard) => ({ path: shard.path, bytes: shard.size, tensors: shard.tensors.length })), config,
   };
 }
 
-/** Describes a GGUF or safetensors file, a checkpoint or an adapter folder. Throws what is wrong with it. */
-export async function inspect(path: string): Promise<Inspection> {
+/**
+ * Describes a GGUF or safetensors file, a checkpoint or an adapter folder, or a GGUF file at an http(s) address, of which
+ * only the header is fetched. Throws what is wrong with it.
+ */
+export async function inspect(path: string, options: RemoteOptions = {}): Promise<Inspection> {
+  const { signal } = options;
+  if (isUrl(path)) return withRemote(path, options, async (file) => inspectGguf(await readGgufFrom(file, file, { signal })));
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new TaraError('TARA_FILE_NOT_FOUND', { path });
-  if (found.isDirectory()) return inspectFolder(path);
-  if (!path.endsWith('.safetensors')) return inspectGguf(path);
-  const file = await readSafetensors(path);
-  return { kind: 'safetensors', path, bytes: file.size, metadata: file.metadata, tensors: file.tensors.map(({ name, shape, dtype, bytes }) => ({ name, shape, type: dtype, bytes })) };
+  if (found.isDirectory()) return inspectFolder(path, signal);
+  if (!path.endsWith('.safetensors')) return inspectGguf(await readGguf(path, { signal }));
+  const file = await readSafetensors(path, { signal });
+  return { kind: 'safetensors', ...weightsOf(path, file.size, file.tensors.map(stored)), metadata: file.metadata };
 }

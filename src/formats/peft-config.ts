@@ -16,6 +16,8 @@ export interface AdapterConfig {
   readonly fanInFanOut: boolean;
   readonly bias: 'none' | 'all' | 'lora_only';
   readonly modulesToSave: readonly string[];
+  /** What is trained of the embedding counts for a tied head too. */
+  readonly ensureWeightTying: boolean;
   readonly baseModel: string | null;
 }
 
@@ -28,6 +30,7 @@ const MOST_PATTERNS = 8192;
 const FOREIGN_FIELDS: readonly (readonly [field: string, reason: string])[] = [
   ['alora_invocation_tokens', 'the adapter works only behind its invocation tokens'],
   ['arrow_config', 'experts are routed at run time'],
+  ['kasa_config', 'its factors belong to a truncated base'],
   ['layer_replication', 'it repeats layers of the base'],
   ['target_parameters', 'it adapts bare parameters'],
   ['trainable_token_indices', 'it trains single rows of the embedding'],
@@ -110,7 +113,7 @@ function oldForm(fields: Fields): AdapterConfig {
     loraAlpha: fields.number('lora_alpha', DEFAULT_ALPHA),
     targetModules: fields.names('target_modules'),
     rankPattern: {}, alphaPattern: {},
-    useRslora: false, useDora: false, fanInFanOut: false, bias: 'none', modulesToSave: [],
+    useRslora: false, useDora: false, fanInFanOut: false, bias: 'none', modulesToSave: [], ensureWeightTying: false,
     baseModel: fields.text('base_model'),
   };
 }
@@ -157,6 +160,7 @@ export function adapterConfig(path: string, raw: JsonObject): AdapterConfig {
     fanInFanOut: fields.flag('fan_in_fan_out'),
     bias,
     modulesToSave: fields.names('modules_to_save'),
+    ensureWeightTying: fields.flag('ensure_weight_tying'),
     baseModel: fields.text('base_model_name_or_path'),
   };
 }

@@ -157,7 +157,7 @@ export const router = createCapability<Router>('router');
 
 export interface DeployFile {
   readonly path: string;
-  /** `model`: the phase's GGUF; `adapter`: a LoRA of one domain; `config`: anything else. */
+  /** `model`: a GGUF that answers, in one domain where that is named; `adapter`: a GGUF LoRA of one domain; `config`: anything else. */
   readonly role: 'model' | 'adapter' | 'config';
   readonly domain?: string;
 }
@@ -176,6 +176,9 @@ export interface DeployRequest {
 export interface DeployedFile {
   /** Relative to the release's folder. */
   readonly path: string;
+  readonly role: DeployFile['role'];
+  /** The only domain that it is for; null when it serves all. */
+  readonly domain: string | null;
   readonly bytes: number;
   /** Lower-case hex. */
   readonly sha256: string;

@@ -82,6 +82,8 @@ export interface Host extends AsyncDisposable {
   plugins(): readonly PluginStatus[];
   /** Parts of the configuration that have no effect. */
   problems(): readonly TaraError[];
+  /** What plugins that have not failed contribute of one kind, each once. */
+  contributions(kind: string): readonly string[];
   /** Commands of the plugins that have not failed. */
   commands(): readonly HostCommand[];
   /** Registers all plugins, then starts them, in order. Never rejects for a plugin; TARA_DISPOSED after stop. Twice gives the same promise. */
@@ -180,6 +182,11 @@ class PluginHost implements Host {
 
   problems(): readonly TaraError[] {
     return this.configProblems;
+  }
+
+  contributions(kind: string): readonly string[] {
+    const sound = [...this.members.values()].filter((member) => member.state !== 'failed');
+    return [...new Set(sound.flatMap(({ plugin: { contributes = {} } }) => (Object.hasOwn(contributes, kind) ? contributes[kind] ?? [] : [])))];
   }
 
   commands(): readonly HostCommand[] {

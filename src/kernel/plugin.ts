@@ -107,6 +107,8 @@ export interface PluginDefinition<Config = undefined> {
   /** Commands by name and description, loaded when they run. */
   readonly commands?: readonly PluginCommand[];
   readonly hooks?: HookHandlers<Config>;
+  /** What other rooms read from plugins without running them: texts, such as URLs of modules, by kind. The kernel only carries them. */
+  readonly contributes?: Readonly<Record<string, readonly string[]>>;
   /** Hooks of its own that it calls through `hooks` (see the token), by name. */
   readonly hookPoints?: Readonly<Record<string, HookKind>>;
   /** Offers services and adds hooks; opens nothing. */

@@ -34,6 +34,7 @@ const SHAPE = z.strictObject({
   commands: z.array(z.strictObject({ name: pluginName, description: z.string().min(1), load: callable })).optional(),
   hooks: z.record(z.string(), handler.optional()).optional(),
   hookPoints: z.record(z.string().regex(NAME_PATTERN), z.enum(['first', 'waterfall', 'parallel', 'observe'])).optional(),
+  contributes: z.record(z.string().min(1), z.array(z.string().min(1))).optional(),
   register: callable.optional(),
   start: callable.optional(),
   stop: callable.optional(),

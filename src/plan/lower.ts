@@ -2,14 +2,13 @@
  * Lowers a plan: names become spans, every span, shape, type and row length is checked, offsets and
  * header bytes are computed. The result is plain data that crosses threads; native/plan runs it.
  */
-import { TaraError } from '../errors.js';
 import { type GgmlTypeName, ggmlType, rowBytes } from '../formats/ggml-types.js';
-import { readGguf } from '../formats/gguf.js';
-import { readImatrix } from '../formats/imatrix.js';
-import { readSafetensors } from '../formats/safetensors.js';
+import { Importance } from './importance.js';
 import { layout } from './layout.js';
+import { lowerStep, type Tables } from './lower-steps.js';
 import { checkWritable } from './presets.js';
-import type { Plan, PlanSource, PlanStep, PlanTensor, PlanWithBlobs, TensorRef } from './schema.js';
+import type { PlanTensor, PlanWithBlobs } from './schema.js';
+import { elements, invalid, lowerSpan, type Matrix, matrixOf, readable, type Span, Spans } from './spans.js';
 
 /** What native/plan takes, as JSON, and what callers want to know before they run it. */
 export interface Lowered {
@@ -24,106 +23,19 @@ export interface Lowered {
     readonly bytes: number;
     readonly tensors: readonly { readonly name: string; readonly type: GgmlTypeName; readonly ne: readonly number[]; readonly bytes: number }[];
   }[];
-  /** An upper estimate of the executor's memory for one thread, factors included. */
+  /** An upper estimate of the executor's memory for one thread: blocks, factors, whole tensors, histograms. */
   readonly memoryBytes: number;
 }
 
-/** rows x cols values in a source file. */
-interface Span {
-  readonly src: number;
-  readonly offset: number;
-  readonly type: GgmlTypeName;
-  readonly ne: readonly number[];
-}
-
-interface Matrix {
-  readonly rows: number;
-  readonly cols: number;
-}
-
-type Spans = ReadonlyMap<string, ReadonlyMap<string, Span>>;
-
-const SAFETENSORS_TYPES: Readonly<Record<string, GgmlTypeName>> = {
-  F64: 'f64', F32: 'f32', F16: 'f16', BF16: 'bf16', I64: 'i64', I32: 'i32', I16: 'i16', I8: 'i8',
-};
-
-/** Types that native/plan can turn into float32. */
-const UNREADABLE: ReadonlySet<GgmlTypeName> = new Set(['q8_1', 'q8_k', 'i8', 'i16', 'i32', 'i64']);
-
 const BLOCK_BYTES = 256 * 1024;
+/** Blocks that a worker holds: in float32 twice, as read, in their window, as written. F64 sources count double. */
+const BUFFERS = 6;
 
-const invalid = (reason: string): TaraError => new TaraError('TARA_PLAN_INVALID', { reason });
-const elements = (ne: readonly number[]): number => ne.reduce((product, n) => product * n, 1);
-const matrixOf = (ne: readonly number[]): Matrix => ({ cols: ne[0] ?? 1, rows: elements(ne.slice(1)) });
-
-/** The importance of tensors' columns, gathered for the executor: each span once. */
-class Importance {
-  readonly #sources = new Map<string, ReadonlyMap<string, Float32Array>>();
-  readonly #first = new Map<Float32Array, number>();
-  #length = 0;
-
-  async read(id: string, source: PlanSource): Promise<void> {
-    const file = await readImatrix(source.path);
-    checkPins(file, source);
-    this.#sources.set(id, file.entries);
-  }
-
-  /** Where the importance of a tensor's columns begins, each slice of `rows` rows having its own. */
-  place({ src, tensor }: TensorRef, name: string, ne: readonly number[]): { first: number; rows: number } {
-    const entry = this.#sources.get(src)?.get(tensor);
-    if (entry === undefined) throw invalid(`${name}: there is no importance ${tensor} in ${src}`);
-    if (entry.length !== (ne[0] ?? 1) * (ne[2] ?? 1)) throw invalid(`${name}: its importance has ${entry.length} values`);
-    const first = this.#first.get(entry) ?? this.#length;
-    if (first === this.#length) this.#length += entry.length;
-    this.#first.set(entry, first);
-    return { first, rows: ne[1] ?? 1 };
-  }
-
-  bytes(): Uint8Array | null {
-    if (this.#length === 0) return null;
-    const all = new Float32Array(this.#length);
-    for (const [entry, first] of this.#first) all.set(entry, first);
-    return new Uint8Array(all.buffer);
-  }
-}
-
-function checkPins(file: { readonly size: number; readonly mtimeMs: number; readonly headerHash: string }, source: PlanSource): void {
-  if (file.size !== source.size || file.mtimeMs !== source.mtimeMs || file.headerHash !== source.headerHash) {
-    throw new TaraError('TARA_FILE_CHANGED', { path: source.path });
-  }
-}
-
-/** Reads a source's header again and makes sure that it is the file the plan was made for. */
-async function readSource(index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
-  const file = source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
-  checkPins(file, source);
-  const spans = new Map<string, Span>();
-  for (const tensor of file.tensors) {
-    if ('type' in tensor) {
-      spans.set(tensor.name, { src: index, offset: tensor.offset, type: tensor.type, ne: tensor.ne });
-      continue;
-    }
-    const type = SAFETENSORS_TYPES[tensor.dtype];
-    // Tensors of other dtypes exist in checkpoints (masks); only a plan that uses one is wrong.
-    if (type !== undefined && tensor.bytes > 0) {
-      spans.set(tensor.name, { src: index, offset: tensor.offset, type, ne: tensor.shape.length === 0 ? [1] : [...tensor.shape].reverse() });
-    }
-  }
-  return spans;
-}
-
-function find(plan: Plan, spans: Spans, { src, tensor }: TensorRef): Span {
-  const span = spans.get(src)?.get(tensor);
-  if (span !== undefined) return span;
-  const path = plan.sources[src]?.path;
-  if (path === undefined) throw invalid(`there is no source ${src}`);
-  throw new TaraError('TARA_TENSOR_MISSING', { path, tensor });
-}
-
-const lowerSpan = (span: Span, { rows, cols }: Matrix) => ({ src: span.src, offset: span.offset, type: ggmlType(span.type).id, rows, cols });
-
-function readable(what: string, { type }: Span): void {
-  if (UNREADABLE.has(type)) throw invalid(`${what} has the type ${type}, which cannot be read as numbers`);
+/** A block's float32 bytes: some rows, or whole rotary heads where these are not much longer (native/plan/block.cc). */
+function blockBytes({ steps }: PlanTensor, { rows, cols }: Matrix): number {
+  const heads = steps.flatMap((step) => (step.op === 'rows' && 'ropeHeads' in step.take ? [step.take.ropeHeads] : []));
+  const plain = Math.max(BLOCK_BYTES, 4 * cols);
+  return plain + heads.reduce((most, count) => Math.max(most, Math.min((rows / count) * 4 * cols, 4 * plain)), 0);
 }
 
 /** A 1-D tensor whose elements are taken as rows is a column. */
@@ -131,11 +43,11 @@ const isColumn = ({ steps }: PlanTensor, span: Span): boolean => span.ne.length 
 
 type First = { readonly json: { parts: unknown[] } | { values: number[] }; readonly matrix: Matrix; readonly spans: readonly Span[] };
 
-function lowerFirst(plan: Plan, spans: Spans, tensor: PlanTensor): First {
+function lowerFirst(spans: Spans, tensor: PlanTensor): First {
   const [first] = tensor.steps;
   if (first?.op === 'values') return { json: { values: first.values }, matrix: { rows: 1, cols: first.values.length }, spans: [] };
   if (first?.op !== 'read' && first?.op !== 'stack') throw invalid(`${tensor.name}: the first step must be read, stack or values`);
-  const parts = (first.op === 'read' ? [first] : first.parts).map((part) => find(plan, spans, part));
+  const parts = (first.op === 'read' ? [first] : first.parts).map((part) => spans.find(part));
   const shaped = parts.map((span) => ({ span, matrix: isColumn(tensor, span) ? { rows: elements(span.ne), cols: 1 } : matrixOf(span.ne) }));
   // Only elementwise steps: the shape it is written in is as good as the one it is read in.
   const [only, second] = shaped;
@@ -153,72 +65,6 @@ function lowerFirst(plan: Plan, spans: Spans, tensor: PlanTensor): First {
   };
 }
 
-interface Tables {
-  readonly index: ReadonlyMap<string, number>;
-  readonly runs: readonly (readonly number[])[];
-}
-
-/** The table's place in the lowered plan and how many indices it holds, all below `limit`. */
-function lowerTable(tables: Tables, what: string, id: string, limit: number): { table: number; length: number } {
-  const table = tables.index.get(id);
-  const runs = table === undefined ? undefined : tables.runs[table];
-  if (table === undefined || runs === undefined) throw invalid(`${what}: there is no table ${id}`);
-  let length = 0;
-  for (let i = 0; i + 1 < runs.length; i += 2) {
-    const start = runs[i] ?? 0;
-    const count = runs[i + 1] ?? 0;
-    if (count < 1 || start + count > limit) throw invalid(`${what}: table ${id} points outside`);
-    length += count;
-  }
-  if (runs.length % 2 !== 0 || length === 0) throw invalid(`${what}: table ${id} is no list of [start, count] runs`);
-  return { table, length };
-}
-
-type DeltaStep = Extract<PlanStep, { op: 'delta' }>;
-
-function lowerDelta(plan: Plan, spans: Spans, name: string, step: DeltaStep, matrix: Matrix) {
-  return {
-    op: 'delta',
-    terms: step.terms.map(({ weight, scale, a, b, transposed = false }) => {
-      const spanA = find(plan, spans, a);
-      const spanB = find(plan, spans, b);
-      readable(a.tensor, spanA);
-      readable(b.tensor, spanB);
-      const [left, right] = transposed ? [spanA.ne[0], spanB.ne[1] ?? 1] : [spanB.ne[1] ?? 1, spanA.ne[0]];
-      if (spanA.ne.length > 2 || spanB.ne.length > 2 || (spanA.ne[1] ?? 1) !== spanB.ne[0] || left !== matrix.rows || right !== matrix.cols) {
-        const actual = `${[...spanB.ne].reverse().join(' x ')} times ${[...spanA.ne].reverse().join(' x ')}`;
-        throw new TaraError('TARA_TENSOR_SHAPE', { path: plan.sources[a.src]?.path ?? a.src, tensor: `${a.tensor} for ${name}`, actual, expected: `${matrix.rows} x ${matrix.cols}` });
-      }
-      return { factor: weight * scale, a: lowerSpan(spanA, matrixOf(spanA.ne)), b: lowerSpan(spanB, matrixOf(spanB.ne)), transposed };
-    }),
-  };
-}
-
-/** One step after the first: its lowered form and the matrix behind it. */
-function lowerStep(plan: Plan, spans: Spans, tables: Tables, name: string, step: PlanStep, matrix: Matrix): { json: unknown; matrix: Matrix } {
-  switch (step.op) {
-    case 'rows': {
-      if ('table' in step.take) {
-        const { table, length } = lowerTable(tables, name, step.take.table, matrix.rows);
-        return { json: { op: 'rows', table }, matrix: { rows: length, cols: matrix.cols } };
-      }
-      const heads = step.take.ropeHeads;
-      if (matrix.rows % (2 * heads) !== 0) throw invalid(`${name}: ${matrix.rows} rows are no ${heads} heads of even size`);
-      return { json: { op: 'rows', ropeHeads: heads }, matrix };
-    }
-    case 'cols': {
-      const { table, length } = lowerTable(tables, name, step.take.table, matrix.cols);
-      return { json: { op: 'cols', table }, matrix: { rows: matrix.rows, cols: length } };
-    }
-    case 'affine':
-      return { json: { op: 'affine', scale: step.scale, offset: step.offset }, matrix };
-    case 'delta':
-      return { json: lowerDelta(plan, spans, name, step, matrix), matrix };
-    default:
-      throw invalid(`${name}: ${step.op} can only come ${step.op === 'transpose' ? 'second' : 'first'}`);
-  }
-}
-
 interface LoweredTensor {
   readonly json: { name: string; rows: number; cols: number; transposed: boolean; parts?: unknown[]; values?: number[]; steps: unknown[] };
   readonly memoryBytes: number;
@@ -234,15 +80,17 @@ function checkTypes(tensor: PlanTensor, first: First, transposed: boolean): void
   }
 }
 
-function lowerTensor(plan: Plan, spans: Spans, tables: Tables, tensor: PlanTensor): LoweredTensor {
-  const first = lowerFirst(plan, spans, tensor);
+function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor): LoweredTensor {
+  const first = lowerFirst(spans, tensor);
   const transposed = tensor.steps[1]?.op === 'transpose';
   let matrix: Matrix = transposed ? { rows: first.matrix.cols, cols: first.matrix.rows } : first.matrix;
   const steps: unknown[] = [];
+  let held = 0;
   for (const step of tensor.steps.slice(transposed ? 2 : 1)) {
-    const lowered = lowerStep(plan, spans, tables, tensor.name, step, matrix);
+    const lowered = lowerStep({ spans, tables, name: tensor.name }, step, matrix);
     steps.push(lowered.json);
     matrix = lowered.matrix;
+    held += lowered.memoryBytes;
   }
   const wanted = matrixOf(tensor.ne);
   const sameRows = matrix.cols === wanted.cols && matrix.rows === wanted.rows;
@@ -252,13 +100,9 @@ function lowerTensor(plan: Plan, spans: Spans, tables: Tables, tensor: PlanTenso
     throw invalid(`${tensor.name}: its steps give ${matrix.rows} rows of ${matrix.cols}, its shape [${tensor.ne.join(', ')}] wants ${wanted.rows} of ${wanted.cols}`);
   }
   checkTypes(tensor, first, transposed);
-  const bytes = elements(tensor.ne) * 4;
-  const factors = tensor.steps.flatMap((step) => (step.op === 'delta' ? step.terms : []))
-    .reduce((sum, { a, b }) => sum + elements(find(plan, spans, a).ne) * 4 + elements(find(plan, spans, b).ne) * 4, 0);
-  return {
-    json: { name: tensor.name, ...wanted, transposed, ...first.json, steps },
-    memoryBytes: factors + 3 * (transposed || !sameRows ? bytes : Math.max(BLOCK_BYTES, wanted.cols * 4)),
-  };
+  const whole = elements(tensor.ne) * 4;
+  const block = transposed || !sameRows ? whole : Math.min(whole, blockBytes(tensor, wanted));
+  return { json: { name: tensor.name, ...wanted, transposed, ...first.json, steps }, memoryBytes: held + BUFFERS * block };
 }
 
 /**
@@ -268,12 +112,8 @@ function lowerTensor(plan: Plan, spans: Spans, tables: Tables, tensor: PlanTenso
  */
 export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | undefined } = {}): Promise<Lowered> {
   const { plan } = p;
-  const spans = new Map<string, Map<string, Span>>();
-  const importance = new Importance();
-  for (const [index, [id, source]] of Object.entries(plan.sources).entries()) {
-    if (source.format === 'imatrix') await importance.read(id, source);
-    else spans.set(id, await readSource(index, source, options.signal));
-  }
+  const spans = await Spans.read(plan, options.signal);
+  const importance = await Importance.read(plan);
   const tables: Tables = { index: new Map(Object.keys(plan.tables).map((id, index) => [id, index])), runs: Object.values(plan.tables) };
 
   const ids = Object.keys(plan.outputs);
@@ -284,7 +124,7 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
     return path;
   });
   if (new Set(paths).size !== paths.length) throw invalid('two outputs have the same path');
-  const targets = new Map<PlanTensor, { out: number; type: number; offset: number }[]>();
+  const targets = new Map<PlanTensor, { out: number; type: number; offset: number; importance?: { first: number; rows: number } }[]>();
   for (const [out, { tensors }] of layouts.entries()) {
     for (const { source, type, offset } of tensors) targets.set(source, [...(targets.get(source) ?? []), { out, type: ggmlType(type).id, offset }]);
   }
@@ -293,11 +133,13 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
   const tensors = plan.tensors.map((tensor) => {
     const stray = tensor.to.find(({ out }) => !Object.hasOwn(plan.outputs, out));
     if (stray !== undefined) throw invalid(`${tensor.name}: there is no output ${stray.out}`);
-    const lowered = lowerTensor(plan, spans, tables, tensor);
-    const weighted = new Map(tensor.to.flatMap(({ out, imatrix }) => (imatrix === undefined ? [] : [[ids.indexOf(out), importance.place(imatrix, tensor.name, tensor.ne)]])));
+    const lowered = lowerTensor(spans, tables, tensor);
     memoryBytes = Math.max(memoryBytes, lowered.memoryBytes);
-    const to = (targets.get(tensor) ?? []).map((target) => ({ ...target, ...(weighted.has(target.out) ? { importance: weighted.get(target.out) } : {}) }));
-    return { ...lowered.json, to };
+    for (const target of targets.get(tensor) ?? []) {
+      const imatrix = tensor.to.find(({ out }) => out === ids[target.out])?.imatrix;
+      if (imatrix !== undefined) target.importance = importance.place(imatrix, tensor.name, tensor.ne);
+    }
+    return { ...lowered.json, to: targets.get(tensor) ?? [] };
   });
   const sources = Object.values(plan.sources).map(({ path, size, mtimeMs }) => ({ path, size, mtimeMs }));
   const outputs = layouts.map(({ bytes }, index) => ({ path: paths[index] ?? '', bytes }));

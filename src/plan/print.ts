@@ -1,8 +1,21 @@
 /** A plan for people: sources, outputs, and one line for each tensor. Its JSON form is JSON.stringify of the plan. */
 import { tensorBytes } from '../formats/ggml-types.js';
-import type { Plan, PlanStep, PlanTensor, TensorRef } from './schema.js';
+import type { DeltaStep, DeltaTerm, Plan, PlanStep, PlanTensor, TensorRef } from './schema.js';
 
 const ref = ({ src, tensor }: TensorRef): string => `${src}:${tensor}`;
+
+function printTerm(term: DeltaTerm): string {
+  const turned = term.transposed === true ? '^T' : '';
+  if ('full' in term) return `${term.weight} * (${ref(term.full)}${turned} - W)`;
+  return `${term.weight} * ${term.scale} * ${term.a.src}${turned}${term.magnitude === undefined ? '' : ' (DoRA)'}`;
+}
+
+function printDelta({ method, density, scale = 1, seed, terms }: DeltaStep): string {
+  const factor = scale === 1 ? '' : `${scale} * `;
+  if (method === 'sum') return terms.map((term) => `+ ${factor}${printTerm(term)}`).join(' ');
+  const settings = `density ${density}${seed === undefined ? '' : `, seed ${seed}`}`;
+  return `+ ${factor}${method}(${settings}: ${terms.map(printTerm).join(', ')})`;
+}
 
 function printStep(step: PlanStep): string {
   switch (step.op) {
@@ -12,8 +25,9 @@ function printStep(step: PlanStep): string {
     case 'transpose': return 'transpose';
     case 'rows': return 'table' in step.take ? `rows(${step.take.table})` : `rows(rope of ${step.take.ropeHeads} heads)`;
     case 'cols': return `cols(${step.take.table})`;
-    case 'affine': return `x * ${step.scale} + ${step.offset}`;
-    case 'delta': return step.terms.map(({ weight, scale, a, transposed }) => `+ ${weight} * ${scale} * ${a.src}${transposed === true ? '^T' : ''}`).join(' ');
+    case 'affine': return `x * ${step.scale} + ${step.offset}${step.half === true ? ' in f16' : ''}`;
+    case 'delta': return printDelta(step);
+    case 'blend': return `${step.method}(${step.t} towards ${ref(step.with)}${step.transposed === true ? '^T' : ''})`;
   }
 }
 

@@ -30,6 +30,43 @@ const loraTerm = z.strictObject({
   b: tensorRef,
   /** The delta is (B A)^T: PEFT's fan_in_fan_out. */
   transposed: z.boolean().optional(),
+  /** DoRA: [out], one value for each row; the delta is m (W + scale B A) / ||W + scale B A|| - W, norms by rows. */
+  magnitude: tensorRef.optional(),
+});
+
+const fullTerm = z.strictObject({
+  weight: finite,
+  /** A tensor of the same shape; the delta is full - W. PEFT's modules_to_save. */
+  full: tensorRef,
+  /** It is stored as [in, out], as Conv1D does. */
+  transposed: z.boolean().optional(),
+});
+
+/** What an adapter adds to a weight, in GGUF's orientation: rows are outputs. */
+export const term = z.union([loraTerm, fullTerm]);
+
+/** How terms become one delta: W' = W + scale * merge(terms). */
+const delta = z.strictObject({
+  op: z.literal('delta'),
+  method: z.enum(['sum', 'ties', 'dare', 'dare-ties']),
+  /** ties: the share of elements kept, by magnitude; dare: the probability with which each is kept. */
+  density: z.number().positive().max(1).optional(),
+  /** On the merged delta; 1 when left out. */
+  scale: finite.optional(),
+  /** dare's, 0 when left out. */
+  seed: z.number().int().nonnegative().max(0xffffffff).optional(),
+  terms: z.array(term).min(1),
+}).refine(({ method, density }) => (method === 'sum') === (density === undefined), { message: 'every method but sum has a density', path: ['density'] })
+  .refine(({ method, seed }) => method.startsWith('dare') || seed === undefined, { message: 'only dare has a seed', path: ['seed'] });
+
+/** A second tensor of the same shape: (1 - t) this + t other, or the same along the arc between them. */
+const blend = z.strictObject({
+  op: z.literal('blend'),
+  method: z.enum(['linear', 'slerp']),
+  t: z.number().min(0).max(1),
+  with: tensorRef,
+  /** The other is stored as [in, out]. */
+  transposed: z.boolean().optional(),
 });
 
 export const step = z.discriminatedUnion('op', [
@@ -39,8 +76,10 @@ export const step = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('transpose') }),
   z.strictObject({ op: z.literal('rows'), take }),
   z.strictObject({ op: z.literal('cols'), take: z.strictObject({ table: id }) }),
-  z.strictObject({ op: z.literal('affine'), scale: finite, offset: finite }),
-  z.strictObject({ op: z.literal('delta'), method: z.literal('sum'), terms: z.array(loraTerm).min(1) }),
+  /** half: the result is rounded to float16, as PyTorch computes on a float16 tensor. */
+  z.strictObject({ op: z.literal('affine'), scale: finite, offset: finite, half: z.boolean().optional() }),
+  delta,
+  blend,
 ]);
 
 export const metadataEntry = z.strictObject({
@@ -103,6 +142,9 @@ export const planSchema = z.strictObject({
 export type Plan = z.infer<typeof planSchema>;
 export type PlanTensor = z.infer<typeof tensor>;
 export type PlanStep = z.infer<typeof step>;
+export type DeltaStep = z.infer<typeof delta>;
+export type DeltaTerm = z.infer<typeof term>;
+export type BlendStep = z.infer<typeof blend>;
 export type PlanOutput = z.infer<typeof output>;
 export type PlanSource = z.infer<typeof source>;
 export type MetadataEntry = z.infer<typeof metadataEntry>;

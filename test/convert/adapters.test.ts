@@ -1,24 +1,20 @@
 /** Adapters on checkpoints and on GGUF bases: the sum of their deltas, in each row order. */
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { changes, EMBEDDING, HEAD, loadAdapters, type Tie } from '../../src/convert/adapters.js';
+import type { MergeSettings } from '../../src/convert/merge.js';
 import { planConvert } from '../../src/convert/plan-convert.js';
 import { encodeHeader } from '../../src/formats/gguf-header.js';
 import { readSafetensors } from '../../src/formats/safetensors.js';
 import type { PlanWithBlobs } from '../../src/plan/schema.js';
-import { readFileSync } from 'node:fs';
 import { interleave } from '../../src/convert/rope.js';
 import { runReference } from './executor.js';
 import { manifestKv } from './manifest.js';
-import { temporaryFolder, tinyAdapter, tinyCheckpoint, tinyTensors } from './tiny.js';
+import { exactValues, temporaryFolder, tinyAdapter, tinyCheckpoint, tinyTensors, writeJson, writeSafetensors } from './tiny.js';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-const FIXTURES = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
-const present = existsSync(join(FIXTURES, 'adapters-tiny'));
-if (!present) console.log('test/convert/adapters: the adapters of the shared fixtures are not beside the repository; their tests are skipped');
 
 const MODULES: Record<string, [number, number]> = {
   'model.layers.0.self_attn.q_proj': [64, 64],
@@ -29,8 +25,8 @@ const base = tinyCheckpoint(folder, 'base', { dtype: 'F32' });
 const one = tinyAdapter(folder, 'one', MODULES, 11);
 const two = tinyAdapter(folder, 'two', { 'model.layers.0.self_attn.q_proj': [64, 64] }, 31);
 
-const merge = (from: string, adapters: { dir: string; weight: number }[], type = 'f32'): Promise<PlanWithBlobs> =>
-  planConvert({ base: from, adapters, outputs: [{ id: 'out', path: null, type }], preTokenizer: 'gpt-2' });
+const merge = (from: string, adapters: { dir: string; weight: number }[], type = 'f32', settings?: MergeSettings): Promise<PlanWithBlobs> =>
+  planConvert({ base: from, adapters, merge: settings, outputs: [{ id: 'out', path: null, type }], preTokenizer: 'gpt-2' });
 const code = (promise: Promise<unknown>): Promise<{ code: string; message: string }> =>
   promise.then(() => ({ code: 'no error', message: '' }), (error: { code: string; message: string }) => ({ code: error.code, message: error.message }));
 
@@ -81,12 +77,71 @@ describe('adapters on a checkpoint', () => {
     const wide = tinyAdapter(folder, 'wide', { 'model.layers.0.self_attn.q_proj': [64, 128] });
     const other = tinyAdapter(folder, 'other', { 'transformer.h.0.attn.c_attn': [192, 64] });
     const deep = tinyAdapter(folder, 'deep', { 'model.layers.9.self_attn.q_proj': [64, 64] });
-    const head = tinyAdapter(folder, 'head', { lm_head: [320, 64] });
+    const head = tinyAdapter(folder, 'head', { lm_head: [321, 64] });
     const shape = await code(merge(base, [{ dir: wide, weight: 1 }]));
     expect(shape.code).toBe('TARA_ADAPTER_MISMATCH');
     expect(shape.message).toContain('model.layers.0.self_attn.q_proj is [64, 64] in the base, its factors are [64, 2] x [2, 128]');
     for (const dir of [other, deep, head]) expect((await code(merge(base, [{ dir, weight: 1 }]))).code).toBe('TARA_ADAPTER_MISMATCH');
     expect((await code(merge(base, [{ dir: one, weight: Number.NaN }]))).code).toBe('TARA_OPTION_INVALID');
+  });
+});
+
+describe('the steps of a changed tensor', () => {
+  const stepsOf = ({ plan }: PlanWithBlobs, name: string) => plan.tensors.find((tensor) => tensor.name === name)?.steps;
+
+  it('name the adapters in the order of their paths, each with its weight', async () => {
+    const [forth, back] = [[{ dir: one, weight: 0.5 }, { dir: two, weight: 0.25 }], [{ dir: two, weight: 0.25 }, { dir: one, weight: 0.5 }]];
+    expect((await merge(base, back)).plan).toEqual((await merge(base, forth)).plan);
+    const [, delta] = stepsOf(await merge(base, back), 'blk.0.attn_q.weight') ?? [];
+    expect(delta?.op === 'delta' && delta.terms.map(({ weight }) => weight)).toEqual([0.5, 0.25]);
+  });
+
+  it('hold the method with its settings', async () => {
+    const [, delta] = stepsOf(await merge(base, [{ dir: one, weight: 1 }, { dir: two, weight: 1 }], 'f32', { method: 'dare-ties', density: 0.3, seed: 9 }), 'blk.0.attn_q.weight') ?? [];
+    expect(delta).toMatchObject({ op: 'delta', method: 'dare-ties', density: 0.3, seed: 9 });
+    expect(await code(merge(base, [{ dir: one, weight: 1 }], 'f32', { method: 'ties', density: 2 }))).toMatchObject({ code: 'TARA_OPTION_INVALID' });
+  });
+
+  it('make a head of the tied embedding when adapters part the two, and only then', async () => {
+    const head = tinyAdapter(folder, 'parted', { lm_head: [320, 64] });
+    const parted = await merge(base, [{ dir: head, weight: 1 }]);
+    expect(stepsOf(parted, 'output.weight')).toMatchObject([{ op: 'read', src: 'base', tensor: 'model.embed_tokens.weight' }, { op: 'delta' }]);
+    expect(stepsOf(parted, 'token_embd.weight')).toMatchObject([{ op: 'read' }]);
+    expect(stepsOf(await merge(base, [{ dir: one, weight: 1 }]), 'output.weight')).toBeUndefined();
+  });
+
+  it('refuse a parted head where llama.cpp takes none', async () => {
+    const dir = join(folder, 'embedding');
+    tinyAdapter(folder, 'embedding', {});
+    const named: [string, number[]][] = [['base_model.model.model.embed_tokens.lora_embedding_A', [2, 320]], ['base_model.model.model.embed_tokens.lora_embedding_B', [64, 2]]];
+    writeSafetensors(join(dir, 'adapter_model.safetensors'), Object.fromEntries(named.map(([name, shape]) => [name, { shape, values: exactValues((shape[0] ?? 1) * (shape[1] ?? 1), 3) }])));
+    const adapters = await loadAdapters([{ dir, weight: 1 }], {});
+    const tied = (tie: Tie) => () => changes(adapters, { name: 'gemma', tie, find: (name) => (name === 'model.embed_tokens.weight' ? { target: EMBEDDING, ne: [64, 320] } : undefined) }, undefined);
+    expect(tied('fixed')).toThrow(expect.objectContaining({ code: 'TARA_ADAPTER_UNSUPPORTED' }));
+    expect([...tied('loose')().keys()]).toEqual([EMBEDDING, HEAD]);
+    expect([...tied('none')().keys()]).toEqual([EMBEDDING]);
+  });
+
+  it('read a tensor trained as a whole in place of the base\'s, or weigh it', async () => {
+    const dir = tinyAdapter(folder, 'whole', MODULES);
+    const shape = { 'model.layers.0.self_attn.k_proj.weight': [32, 64], 'model.norm.weight': [64] };
+    const factors = { 'base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight': [2, 64], 'base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight': [64, 2] };
+    const named = Object.entries({ ...factors, ...Object.fromEntries(Object.entries(shape).map(([name, size]) => [`base_model.model.${name}`, size])) });
+    writeSafetensors(join(dir, 'adapter_model.safetensors'), Object.fromEntries(named.map(([name, size], index) => [name, { shape: size, values: exactValues(size.reduce((product, n) => product * n, 1), index + 1) }])));
+    const whole = await merge(base, [{ dir, weight: 1 }]);
+    expect(stepsOf(whole, 'output_norm.weight')).toEqual([{ op: 'read', src: 'adapter-1', tensor: 'base_model.model.model.norm.weight' }]);
+    expect(stepsOf(whole, 'blk.0.attn_k.weight')).toEqual([{ op: 'read', src: 'adapter-1', tensor: 'base_model.model.model.layers.0.self_attn.k_proj.weight' }, { op: 'rows', take: { ropeHeads: 2 } }]);
+    expect(stepsOf(await merge(base, [{ dir, weight: 0.5 }]), 'output_norm.weight')).toMatchObject([{ op: 'read', src: 'base' }, { op: 'delta', terms: [{ weight: 0.5, full: { src: 'adapter-1' } }] }]);
+    writeSafetensors(join(dir, 'adapter_model.safetensors'), Object.fromEntries([...named.filter(([name]) => name.includes('lora')), ['base_model.model.model.embed_tokens.weight', [323, 64]] as const].map(([name, size]) => [name, { shape: [...size], values: exactValues((size[0] ?? 1) * (size[1] ?? 1), 1) }])));
+    const resized = await code(merge(base, [{ dir, weight: 1 }]));
+    expect(resized.code).toBe('TARA_ADAPTER_MISMATCH');
+    expect(resized.message).toContain('model.embed_tokens.weight is [320, 64] in the base, the adapter trained [323, 64]');
+  });
+
+  it('are refused with the name of the base that the adapter was trained on', async () => {
+    const dir = tinyAdapter(folder, 'elsewhere', { 'model.layers.9.self_attn.q_proj': [64, 64] });
+    writeJson(dir, 'adapter_config.json', { peft_type: 'LORA', r: 2, lora_alpha: 4, target_modules: ['q_proj'], base_model_name_or_path: 'org/other-7b' });
+    expect((await code(merge(base, [{ dir, weight: 1 }]))).message).toContain('it adapts model.layers.9.self_attn.q_proj, which the base does not have (it names org/other-7b as its base, this is base)');
   });
 });
 
@@ -115,42 +170,5 @@ describe('a GGUF base', () => {
   it('refuses adapters that do not fit', async () => {
     const wide = tinyAdapter(folder, 'wide-gguf', { 'model.layers.0.self_attn.q_proj': [32, 64] });
     expect((await code(merge(gguf, [{ dir: wide, weight: 1 }], 'auto'))).code).toBe('TARA_ADAPTER_MISMATCH');
-  });
-});
-
-describe.skipIf(!present)('PEFT\'s own merge', () => {
-  const read = async (path: string, prefix = ''): Promise<Map<string, Float32Array>> => {
-    const file = await readSafetensors(path);
-    const bytes = readFileSync(path);
-    return new Map(file.tensors.filter(({ name }) => name.startsWith(prefix)).map((t) => [t.name.slice(prefix.length), floats(bytes.subarray(t.offset, t.offset + t.bytes))]));
-  };
-  const permuted = (name: string, values: Float32Array): Float32Array => {
-    if (!/[qk]_proj/.test(name)) return values;
-    const cols = values.length / 256;
-    return Float32Array.from(interleave(256, 8).flatMap((row) => [...values.subarray(row * cols, (row + 1) * cols)]));
-  };
-  const expectMerged = async (expected: Map<string, Float32Array>, adapters: { dir: string; weight: number }[]): Promise<void> => {
-    const { plan } = await planConvert({ base: join(FIXTURES, 'hf/llama-spm-f32'), adapters, outputs: [{ id: 'out', path: null, type: 'f32' }] });
-    const names = new Map(plan.tensors.flatMap(({ name, steps }) => steps.flatMap((step) => (step.op === 'read' ? [[step.tensor, name] as const] : []))));
-    const tensors = new Map((await runReference(plan, 'out')).map(({ name, bytes }) => [name, floats(bytes)]));
-    expect(expected.size).toBeGreaterThan(0);
-    for (const [name, values] of expected) {
-      const got = tensors.get(names.get(name) ?? '') ?? new Float32Array();
-      const want = permuted(name, values);
-      expect(got.length).toBe(want.length);
-      const largest = want.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
-      const worst = got.reduce((most, v, i) => Math.max(most, Math.abs(v - (want[i] ?? 0))), 0);
-      expect(worst / largest, name).toBeLessThanOrEqual(1e-6);
-    }
-  };
-
-  it.each(['plain-r4', 'rslora-r4', 'patterns', 'second-r8'])('%s', async (name) => {
-    const dir = join(FIXTURES, 'adapters-tiny', name);
-    await expectMerged(await read(join(dir, 'expected-merged.safetensors')), [{ dir, weight: 1 }]);
-  });
-
-  it('two adapters, linear', async () => {
-    const at = (name: string) => join(FIXTURES, 'adapters-tiny', name);
-    await expectMerged(await read(at('expected-linear-ties.safetensors'), 'linear:'), [{ dir: at('plain-r4'), weight: 0.6 }, { dir: at('second-r8'), weight: 0.4 }]);
   });
 });

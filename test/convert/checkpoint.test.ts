@@ -156,7 +156,7 @@ describe('faults of a checkpoint', () => {
     expect(await code(plan(missing))).toBe('TARA_TOKENIZER_MISSING');
     const malformed = checkpoint();
     writeFileSync(join(malformed, 'tokenizer.json'), '{"model":');
-    expect(await code(plan(malformed))).toBe('TARA_CONFIG_INVALID');
+    expect(await code(plan(malformed))).toBe('TARA_TOKENIZER_INVALID');
     const tokenizer = tinyTokenizer();
     expect(await code(plan(checkpoint({ tokenizer: { ...tokenizer, model: { type: 'BPE', vocab: { a: 320 }, merges: [] } } })))).toBe('TARA_TOKENIZER_INVALID');
     expect(await code(plan(checkpoint({ tokenizer: { ...tokenizer, model: { type: 'BPE', vocab: { a: -1 }, merges: [] } } })))).toBe('TARA_TOKENIZER_INVALID');

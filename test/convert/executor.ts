@@ -33,7 +33,7 @@ function readSpan({ path, offset, bytes }: Span): DataView {
 
 const bits = new DataView(new ArrayBuffer(4));
 
-function halfToFloat(half: number): number {
+export function halfToFloat(half: number): number {
   const [sign, exponent, mantissa] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
   if (exponent === 0) return sign * mantissa * 2 ** -24;
   if (exponent === 31) return mantissa ? NaN : sign * Infinity;
@@ -134,8 +134,15 @@ export async function runReference(plan: Plan, out: string): Promise<{ name: str
       else if (step.op === 'cols') {
         const [{ data, rows, cols }, indices] = [matrix, expand(plan.tables[step.take.table] ?? [])];
         matrix = { rows, cols: indices.length, data: Float32Array.from({ length: rows * indices.length }, (_, i) => data[Math.floor(i / indices.length) * cols + (indices[i % indices.length] ?? 0)] ?? 0) };
+      } else if (step.op === 'transpose') {
+        const { rows, cols, data } = matrix;
+        matrix = { rows: cols, cols: rows, data: Float32Array.from({ length: rows * cols }, (_, i) => data[(i % rows) * cols + Math.floor(i / rows)] ?? 0) };
+      } else if (step.op === 'affine') {
+        const { scale, offset, half } = step;
+        matrix.data = matrix.data.map((value) => Math.fround(value * scale) + offset).map((value) => (half === true ? halfToFloat(floatToHalf(value)) : value));
       } else if (step.op === 'delta') {
         for (const term of step.terms) {
+          if ('full' in term || step.method !== 'sum') throw new Error('the test executor only sums LoRA terms');
           const [a, b] = [read(term.a), read(term.b)];
           for (let row = 0; row < matrix.rows; row++) {
             for (let col = 0; col < matrix.cols; col++) {

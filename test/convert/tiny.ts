@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { floatToHalf } from './executor.js';
 
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), 'tara-convert-'));
 
@@ -17,7 +18,9 @@ export function exactValues(count: number, seed: number): Float32Array {
   });
 }
 
-export function writeSafetensors(path: string, tensors: Tensors, dtype: 'F32' | 'BF16' = 'F32'): void {
+export type TinyDtype = 'F32' | 'F16' | 'BF16';
+
+export function writeSafetensors(path: string, tensors: Tensors, dtype: TinyDtype = 'F32'): void {
   const size = dtype === 'F32' ? 4 : 2;
   let offset = 0;
   const header: Record<string, unknown> = {};
@@ -25,7 +28,8 @@ export function writeSafetensors(path: string, tensors: Tensors, dtype: 'F32' | 
   for (const [name, { shape, values }] of Object.entries(tensors)) {
     header[name] = { dtype, shape, data_offsets: [offset, (offset += values.length * size)] };
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    parts.push(dtype === 'F32' ? new Uint8Array(values.buffer, values.byteOffset, values.byteLength) : new Uint8Array(Uint16Array.from(bits, (word) => word >>> 16).buffer));
+    if (dtype === 'F32') parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    else parts.push(new Uint8Array((dtype === 'BF16' ? Uint16Array.from(bits, (word) => word >>> 16) : Uint16Array.from(values, floatToHalf)).buffer));
   }
   const text = JSON.stringify(header);
   const padded = Buffer.from(text.padEnd(Math.ceil(text.length / 8) * 8));

@@ -5,11 +5,14 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { bpeEntries } from '../../src/convert/tokenizers/bpe.js';
 import { decodeByteLevel } from '../../src/convert/tokenizers/byte-level.js';
-import { llamaHfEntries } from '../../src/convert/tokenizers/llama-hf.js';
+import { llamaEntries } from '../../src/convert/tokenizers/llama.js';
 import { pretokenizerHash } from '../../src/convert/tokenizers/pretokenizer.js';
+import type { TokenizerRequest } from '../../src/convert/tokenizers/request.js';
 import { tokenizerFiles } from '../../src/convert/tokenizers/source.js';
 import { specialEntries } from '../../src/convert/tokenizers/special.js';
-import { parseSentencePiece, sentencePieceEntries } from '../../src/convert/tokenizers/spm.js';
+import { gemmaEntries, parseSentencePiece, phi3Entries, sentencePieceEntries } from '../../src/convert/tokenizers/spm.js';
+import { wordPieceEntries } from '../../src/convert/tokenizers/wordpiece.js';
+import { modelConfig } from '../../src/convert/config.js';
 import type { Blobs, MetadataEntry } from '../../src/plan/schema.js';
 import { TaraError } from '../../src/errors.js';
 import { manifestKv } from './manifest.js';
@@ -34,9 +37,11 @@ const values = (entries: readonly MetadataEntry[] | undefined, blobs: Blobs): Re
   const plan = { format: 1 as const, sources: {}, tables: {}, metadata: [...(entries ?? [])], outputs: {}, tensors: [] };
   return Object.fromEntries(Object.entries(manifestKv({ plan, blobs }, 'out')).map(([key, { value }]) => [key, value]));
 };
-const read = async (dir: string, with_: (files: Awaited<ReturnType<typeof tokenizerFiles>>, blobs: Blobs) => Promise<MetadataEntry[] | undefined>): Promise<Record<string, unknown>> => {
+type Reader = (request: TokenizerRequest) => Promise<MetadataEntry[] | undefined>;
+const read = async (dir: string, reader: Reader, vocabSize: number, pre?: string, modelType = 'llama'): Promise<Record<string, unknown>> => {
   const blobs: Blobs = new Map();
-  return values(await with_(await tokenizerFiles(dir), blobs), blobs);
+  const config = modelConfig('config.json', { model_type: modelType, vocab_size: vocabSize }, () => ({}));
+  return values(await reader({ files: await tokenizerFiles(dir), config, vocabSize, blobs, pre }), blobs);
 };
 
 const varint = (value: number): number[] => (value < 128 ? [value] : [(value % 128) | 128, ...varint(Math.floor(value / 128))]);
@@ -66,7 +71,7 @@ describe('SentencePiece', () => {
       'tokenizer_config.json': { add_bos_token: true, chat_template: 'x', added_tokens_decoder: { 8: { content: '▁note', special: false }, 9: { content: '<|end|>', special: false }, 2: { content: '</s>', special: true } } },
       'config.json': { bos_token_id: 1, eos_token_id: [2, 9], pad_token_id: 1000 },
     });
-    expect(await read(dir, (files, blobs) => sentencePieceEntries(files, 12, blobs))).toEqual({
+    expect(await read(dir, sentencePieceEntries, 12)).toEqual({
       'tokenizer.ggml.model': 'llama',
       'tokenizer.ggml.pre': 'default',
       'tokenizer.ggml.tokens': ['<unk>', '<s>', '</s>', '<0x0A>', '▁the', 'user', 'gone', '<more>', ' note', '<|end|>', '[PAD10]', '[PAD11]'],
@@ -93,7 +98,7 @@ describe('SentencePiece', () => {
 });
 
 describe('byte-level BPE', () => {
-  const bpe = (dir: string) => read(dir, (files, blobs) => bpeEntries(files, 300, blobs, 'gpt-2'));
+  const bpe = (dir: string, modelType?: string) => read(dir, bpeEntries, 300, 'gpt-2', modelType);
 
   it('writes merges alike in both spellings', async () => {
     const tokenizer = tinyTokenizer();
@@ -108,9 +113,12 @@ describe('byte-level BPE', () => {
   it('reads vocab.json and merges.txt where tokenizer.json is missing', async () => {
     const { model } = tinyTokenizer() as { model: { vocab: Record<string, number>; merges: string[][] } };
     const files = { 'vocab.json': model.vocab, 'merges.txt': `#version: 0.2\n${model.merges.map((pair) => pair.join(' ')).join('\n')}\n`, 'tokenizer_config.json': { eos_token: '<|endoftext|>' } };
-    const got = await bpe(dirWith(files));
+    const got = await bpe(dirWith({ ...files, 'added_tokens.json': { '<new>': 270, '<|pad|>': 271 }, 'config.json': { bos_token_id: 0 } }), 'gpt2');
     expect(got['tokenizer.ggml.merges']).toEqual(['t h', 'th e', 'Ġ the', 'Ġ a']);
-    expect(got['tokenizer.ggml.eos_token_id']).toBe(0);
+    const types = got['tokenizer.ggml.token_type'] as { head: number[] };
+    expect(types.head.slice(0, 2)).toEqual([3, 1]);
+    // Ids come from tokenizer.json or config.json alone, as the reference reads them.
+    expect([got['tokenizer.ggml.bos_token_id'], got['tokenizer.ggml.eos_token_id']]).toEqual([0, undefined]);
   });
 
   it('decodes added tokens as a byte-level decoder would', () => {
@@ -133,8 +141,8 @@ describe('Llama\'s tokenizer.json with byte fallback', () => {
     model: { type: 'BPE', byte_fallback: true, vocab: { '<unk>': 0, '<s>': 1, '</s>': 2, '<0x0A>': 3, '▁a': 4 }, merges: [] },
   };
   it('gives every token the same score, and no padding', async () => {
-    const dir = dirWith({ 'tokenizer.json': tokenizer, 'tokenizer_config.json': { bos_token: '<s>' }, 'config.json': { eos_token_id: 2, pad_token_id: 6 } });
-    expect(await read(dir, (files, blobs) => llamaHfEntries(files, 8, blobs))).toEqual({
+    const dir = dirWith({ 'tokenizer.json': tokenizer, 'tokenizer_config.json': { tokenizer_class: 'LlamaTokenizerFast', bos_token: '<s>' }, 'config.json': { eos_token_id: 2, pad_token_id: 6 } });
+    expect(await read(dir, llamaEntries, 8)).toEqual({
       'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.pre': 'default',
       'tokenizer.ggml.tokens': ['<unk>', '<s>', '</s>', '<0x0A>', '▁a', '<|note|>'],
       'tokenizer.ggml.scores': new Array(6).fill(-1000),
@@ -143,12 +151,12 @@ describe('Llama\'s tokenizer.json with byte fallback', () => {
     });
   });
   it('is not for byte-level tokenizers', async () => {
-    expect(await read(dirWith({ 'tokenizer.json': tinyTokenizer() }), (files, blobs) => llamaHfEntries(files, 300, blobs))).toEqual({});
+    expect((await read(dirWith({ 'tokenizer.json': tinyTokenizer() }), llamaEntries, 300, 'gpt-2'))['tokenizer.ggml.model']).toBe('gpt2');
   });
 });
 
 describe('special tokens', () => {
-  const special = (files: Record<string, unknown>) => read(dirWith(files), (found, blobs) => specialEntries(found, { blobs }));
+  const special = (files: Record<string, unknown>) => read(dirWith(files), ({ files: found, blobs }) => specialEntries(found, { blobs }), 100);
   const added = [{ id: 0, content: '<a>' }, { id: 1, content: '<b>' }, { id: 2, content: '<c>' }];
   const template = (...ids: string[]) => ids.map((id) => (id === 'A' || id === 'B' ? { Sequence: { id } } : { SpecialToken: { id } }));
 
@@ -190,4 +198,141 @@ describe('special tokens', () => {
   it('refuses a negative id', async () => {
     await expect(special({ 'config.json': { bos_token_id: -5 } })).rejects.toMatchObject({ code: 'TARA_TOKENIZER_INVALID' });
   });
+});
+
+describe('Gemma, Phi-3 and BERT', () => {
+  const spm = { 'tokenizer.model': MODEL };
+  it('Gemma puts no space in front', async () => {
+    expect((await read(dirWith(spm), gemmaEntries, 9))['tokenizer.ggml.add_space_prefix']).toBe(false);
+    expect(await read(dirWith({}), gemmaEntries, 9)).toEqual({});
+  });
+
+  it('Phi-3 takes tokens of tokenizer.json, spelled and flagged as they are', async () => {
+    const dir = dirWith({
+      ...spm,
+      'tokenizer.json': { added_tokens: [{ id: 8, content: '<|x|>', special: false }, { id: 2, content: '</s>', special: true }] },
+      'tokenizer_config.json': { added_tokens_decoder: { 7: { content: '▁y', special: false } } },
+    });
+    const got = await read(dir, phi3Entries, 10);
+    expect(got['tokenizer.ggml.tokens']).toEqual(['<unk>', '<s>', '</s>', '<0x0A>', '▁the', 'user', 'gone', '▁y', '<|x|>', '[PAD9]']);
+    expect(got['tokenizer.ggml.token_type']).toEqual([2, 3, 3, 6, 1, 1, 5, 4, 4, 5]);
+  });
+
+  const words = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'the', '##ing', '!'];
+  it('BERT marks the start of words, from vocab.txt as from tokenizer.json', async () => {
+    const slow = await read(dirWith({ 'vocab.txt': `${words.join('\r\n')}\r\n`, 'config.json': { pad_token_id: 0 } }), wordPieceEntries, 9, undefined, 'bert');
+    expect(slow).toEqual({
+      'tokenizer.ggml.token_type_count': 2,
+      'tokenizer.ggml.model': 'bert',
+      'tokenizer.ggml.pre': 'default',
+      'tokenizer.ggml.tokens': ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', '▁the', 'ing', '▁!', '▁[PAD8]'],
+      'tokenizer.ggml.token_type': [3, 3, 3, 3, 3, 1, 1, 1, 5],
+      'tokenizer.ggml.padding_token_id': 0,
+    });
+    const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } });
+    const tokenizer = {
+      added_tokens: words.slice(0, 5).map((content, id) => ({ id, content, special: true, normalized: false })),
+      normalizer: { type: 'BertNormalizer', lowercase: true, strip_accents: null },
+      pre_tokenizer: { type: 'BertPreTokenizer' },
+      post_processor: { type: 'TemplateProcessing', single: [special('[CLS]'), { Sequence: { id: 'A' } }, special('[SEP]')], pair: [] },
+      model: { type: 'WordPiece', unk_token: '[UNK]', continuing_subword_prefix: '##', max_input_chars_per_word: 100, vocab: Object.fromEntries(words.map((word, id) => [word, id])) },
+    };
+    const fast = await read(dirWith({ 'tokenizer.json': tokenizer, 'tokenizer_config.json': { cls_token: '[CLS]', sep_token: '[SEP]', unk_token: '[UNK]' } }), wordPieceEntries, 9, undefined, 'bert');
+    expect(fast['tokenizer.ggml.tokens']).toEqual(slow['tokenizer.ggml.tokens']);
+    expect(fast).toMatchObject({
+      'tokenizer.ggml.bos_token_id': 2, 'tokenizer.ggml.eos_token_id': 3, 'tokenizer.ggml.seperator_token_id': 3, 'tokenizer.ggml.unknown_token_id': 1,
+      'tokenizer.ggml.add_bos_token': true, 'tokenizer.ggml.add_eos_token': true, 'tokenizer.ggml.normalizer.lowercase': true,
+    });
+    expect(fast).not.toHaveProperty(['tokenizer.ggml.normalizer.strip_accents']);
+  });
+});
+
+describe('the pre-tokenizer', () => {
+  const bpe = (tokenizer: Record<string, unknown>, pre?: string) => read(dirWith({ 'tokenizer.json': tokenizer }), bpeEntries, 300, pre);
+
+  it('is refused with its hash and what it splits like, or taken by name', async () => {
+    const hash = pretokenizerHash(tinyTokenizer());
+    await expect(bpe(tinyTokenizer())).rejects.toMatchObject({ code: 'TARA_PRETOKENIZER_UNKNOWN', fields: { hash, advice: expect.stringContaining('gpt-2') as unknown } });
+    expect((await bpe(tinyTokenizer(), 'llama-bpe'))['tokenizer.ggml.pre']).toBe('llama-bpe');
+    await expect(bpe(tinyTokenizer(), 'novel')).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID' });
+  });
+
+  it('ends a pattern that backtracks without end', async () => {
+    const endless = { type: 'Split', pattern: { Regex: '(?:(?:\\p{L}|\\p{N}|\\s|\\S)+)+\\d{99}' }, behavior: 'Isolated', invert: false };
+    await expect(bpe({ ...tinyTokenizer(), pre_tokenizer: endless })).rejects.toMatchObject({ code: 'TARA_TOKENIZER_INVALID' });
+  }, 30_000);
+});
+
+describe('malformed tokenizers', () => {
+  const json = tinyTokenizer();
+  const model = json['model'] as { vocab: Record<string, number>; merges: unknown[] };
+  const withModel = (change: Record<string, unknown>) => ({ ...json, model: { ...model, ...change } });
+  const added = (...tokens: unknown[]) => ({ ...json, added_tokens: tokens });
+  const nested = `${'{"type":"Sequence","normalizers":['.repeat(5000)}{"type":"NFC"}${']}'.repeat(5000)}`;
+  const fault = async (files: Record<string, unknown>, reader: Reader = bpeEntries, size = 300): Promise<string> => {
+    const thrown: unknown = await read(dirWith(files), reader, size, 'gpt-2').then(() => 'no error', (error: unknown) => error);
+    if (!(thrown instanceof TaraError)) return String(thrown);
+    expect(thrown.message).not.toContain('\n');
+    return `${thrown.code} ${String(thrown.fields['path']).split('/').at(-1)}`;
+  };
+
+  it.each<[string, unknown]>([
+    ['no JSON', '{"model":'],
+    ['no object', [1]],
+    ['no UTF-8', Uint8Array.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d])],
+    ['no model', { added_tokens: [] }],
+    ['another model', withModel({ type: 'Unigram' })],
+    ['a list of tokens', withModel({ vocab: [['a', 0]] })],
+    ['an id that is text', withModel({ vocab: { a: '0' } })],
+    ['an id that is no integer', withModel({ vocab: { a: 0.5 } })],
+    ['a negative id', withModel({ vocab: { a: -1 } })],
+    ['a huge id', withModel({ vocab: { a: 2 ** 53 } })],
+    ['an id past the embedding', withModel({ vocab: { a: 300 } })],
+    ['more tokens than the embedding has rows', withModel({ vocab: Object.fromEntries(Array.from({ length: 301 }, (_, id) => [`t${id}`, id])) })],
+    ['two tokens of one id', withModel({ vocab: { a: 1, b: 1 } })],
+    ['half a character', withModel({ vocab: { '\ud83d': 1 } })],
+    ['merges that are text', withModel({ merges: 'a b' })],
+    ['a merge of three', withModel({ merges: [['a', 'b', 'c']] })],
+    ['a merge of numbers', withModel({ merges: [[1, 2]] })],
+    ['added tokens that are no list', { ...json, added_tokens: { a: 1 } }],
+    ['an added token that is text', added('a')],
+    ['an added token without content', added({ id: 270 })],
+    ['an added token without id', added({ content: '<new>' })],
+    ['an added token past the embedding', added({ id: 4e9, content: '<new>' })],
+    ['two added tokens of one id', added({ id: 280, content: '<a>' }, { id: 280, content: '<b>' })],
+    ['normalizers without end', JSON.stringify(json).replace('"normalizer":null', `"normalizer":${nested}`)],
+  ])('%s', async (_, tokenizer) => {
+    expect(await fault({ 'tokenizer.json': tokenizer })).toBe('TARA_TOKENIZER_INVALID tokenizer.json');
+  });
+
+  it('names the other files', async () => {
+    expect(await fault({ 'tokenizer.json': json, 'tokenizer_config.json': { added_tokens_decoder: { x: { content: '<new>' } } } })).toBe('TARA_TOKENIZER_INVALID tokenizer_config.json');
+    expect(await fault({ 'tokenizer.json': json, 'tokenizer_config.json': { added_tokens_decoder: [] } })).toBe('TARA_TOKENIZER_INVALID tokenizer_config.json');
+    expect(await fault({ 'tokenizer.model': MODEL, 'added_tokens.json': { '<x>': 'y' } }, sentencePieceEntries)).toBe('TARA_TOKENIZER_INVALID added_tokens.json');
+    expect(await fault({ 'tokenizer.model': MODEL }, sentencePieceEntries, 6)).toBe('TARA_TOKENIZER_INVALID tokenizer.model');
+    expect(await fault({ 'tokenizer.model': MODEL, 'tokenizer.json': { added_tokens: [{ id: 12, content: 'x' }] } }, phi3Entries, 12)).toBe('TARA_TOKENIZER_INVALID tokenizer.json');
+    expect(await fault({ 'vocab.json': { a: 1, b: 1 }, 'merges.txt': '' })).toBe('TARA_TOKENIZER_INVALID vocab.json');
+    expect(await fault({ 'vocab.txt': 'a\nb\nc' }, wordPieceEntries, 2)).toBe('TARA_TOKENIZER_INVALID vocab.txt');
+  });
+
+  it('ends in keys or an error that says which, whatever stands in the JSON', async () => {
+    const value = fc.oneof({ maxDepth: 2 }, fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(null, -1, 1e99, '', [], {}, true, 'a b', 300, 2 ** 40));
+    const paths = [
+      ['model'], ['model', 'vocab'], ['model', 'merges'], ['model', 'type'], ['model', 'vocab', 'a'], ['model', 'merges', '0'], ['model', 'unk_token'], ['model', 'ignore_merges'],
+      ['added_tokens'], ['added_tokens', '0'], ['added_tokens', '0', 'id'], ['added_tokens', '0', 'content'], ['added_tokens', '0', 'special'],
+      ['normalizer'], ['pre_tokenizer'], ['pre_tokenizer', 'type'], ['post_processor'], ['decoder'],
+    ];
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...paths), value, fc.boolean(), async (path, replacement, named) => {
+        const tokenizer = structuredClone(json);
+        const parent = path.slice(0, -1).reduce<Record<string, unknown>>((part, key) => part[key] as Record<string, unknown>, tokenizer);
+        parent[path.at(-1) ?? ''] = replacement;
+        await read(dirWith({ 'tokenizer.json': tokenizer, 'tokenizer_config.json': named ? { bos_token: replacement, additional_special_tokens: replacement } : {} }), bpeEntries, 300, named ? 'gpt-2' : undefined).catch((thrown: unknown) => {
+          expect(thrown).toBeInstanceOf(TaraError);
+          expect((thrown as TaraError).code).toMatch(/^TARA_(TOKENIZER_INVALID|PRETOKENIZER_UNKNOWN)$/);
+        });
+      }),
+      { numRuns: 150 },
+    );
+  }, 60_000);
 });

@@ -1,13 +1,14 @@
 /** What must not happen: files changed under a plan, half-written outputs, weights that are no numbers. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, truncateSync } from 'node:fs';
 import { appendFile, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { addonPaths } from '../../src/engine/loader.js';
 import { TaraError } from '../../src/errors.js';
 import { readGguf } from '../../src/formats/index.js';
-import { layerOrder, lower, parsePlan, type PlanWithBlobs, preset, presetTypes, printPlan, runPlan } from '../../src/plan/index.js';
+import { layerOrder, lower, parsePlan, type PlanStep, type PlanWithBlobs, preset, presetTypes, printPlan, runPlan } from '../../src/plan/index.js';
+import { lowerOne, planOne, read, ref, runOne, type Stored, writeTensors } from './one-tensor.js';
 import { bytesOf, K_QUANTABLE, quantizePlan, random, scratch, weights, writeGguf, writeLlama } from './synthetic.js';
 
 const at = scratch();
@@ -182,5 +183,110 @@ describe('presets', () => {
   it('orders tensors as llama.cpp does', () => {
     const names = ['output.weight', 'blk.10.a', 'blk.2.b', 'blk.2.a', 'output_norm.weight', 'token_embd.weight', 'blk.x.a'];
     expect(names.sort(layerOrder)).toEqual(['blk.x.a', 'output.weight', 'output_norm.weight', 'token_embd.weight', 'blk.2.a', 'blk.2.b', 'blk.10.a']);
+  });
+});
+
+describe('a merge whose files are damaged', () => {
+  const [rows, cols] = [120, 100];
+  const values = (count: number, seed: number): Float32Array => weights(count, random(seed));
+  const inputs = (): Record<string, Stored> => ({
+    w: { shape: [rows, cols], values: values(rows * cols, 1) }, f: { shape: [rows, cols], values: values(rows * cols, 2) },
+    a: { shape: [4, cols], values: values(4 * cols, 3) }, b: { shape: [rows, 4], values: values(rows * 4, 4) }, m: { shape: [rows], values: values(rows, 5) },
+  });
+  const STEPS: Record<string, PlanStep> = {
+    'ties full': { op: 'delta', method: 'ties', density: 0.5, terms: [{ weight: 1, full: ref('f') }, { weight: 1, scale: 1, a: ref('a'), b: ref('b') }] },
+    'sum full': { op: 'delta', method: 'sum', terms: [{ weight: 1, full: ref('f') }] },
+    'dare dora': { op: 'delta', method: 'dare', density: 0.5, terms: [{ weight: 1, scale: 1, a: ref('a'), b: ref('b'), magnitude: ref('m') }] },
+    slerp: { op: 'blend', method: 'slerp', t: 0.5, with: ref('f') },
+    linear: { op: 'blend', method: 'linear', t: 0.5, with: ref('f'), transposed: false },
+  };
+  const USED: Record<string, string[]> = { 'ties full': ['w', 'f', 'a', 'b'], 'sum full': ['f'], 'dare dora': ['w', 'a', 'b', 'm'], slerp: ['w', 'f'], linear: ['w', 'f'] };
+
+  it('names the tensor that holds NaN or infinity, whichever pass meets it', async () => {
+    for (const [name, step] of Object.entries(STEPS)) {
+      for (const hurt of USED[name] ?? []) {
+        const tensors = inputs();
+        tensors[hurt]?.values.set([hurt === 'w' ? Infinity : NaN], (tensors[hurt]?.values.length ?? 1) - 1);
+        const path = await writeTensors(at('hurt.safetensors'), tensors);
+        const error = await failure(() => runOne({ path, output: at('hurt.gguf'), ne: [cols, rows], steps: [read('w'), step] }));
+        expect(error, `${name}: ${hurt}`).toMatchObject({ code: 'TARA_TENSOR_NOT_FINITE', fields: { tensor: hurt === 'w' ? 't' : hurt } });
+        expect(existsSync(at('hurt.gguf'))).toBe(false);
+      }
+    }
+  });
+
+  it('names the plan\'s tensor when finite factors give an infinite delta', async () => {
+    const tensors = inputs();
+    tensors['a']?.values.fill(3e38, 0, cols);
+    tensors['b']?.values.fill(3e38, 0, 4);
+    const path = await writeTensors(at('overflow.safetensors'), tensors);
+    for (const [method, density] of [['sum', undefined], ['ties', 0.9], ['ties', 1], ['dare', 0.9], ['dare-ties', 1]] as const) {
+      // Opposite infinities, so that no vote is carried.
+      const terms = [1, -1].map((weight) => ({ weight, scale: 1, a: ref('a'), b: ref('b') }));
+      const step: PlanStep = { op: 'delta', method, ...(density === undefined ? {} : { density }), terms };
+      expect(await failure(() => runOne({ path, output: at('overflow.gguf'), ne: [cols, rows], steps: [read('w'), step] })), method).toMatchObject({ code: 'TARA_TENSOR_NOT_FINITE', fields: { tensor: 't' } });
+    }
+  });
+
+  it('is cancelled, or finds its source cut short, before the first row is written', async () => {
+    const [height, width, rank] = [2000, 1000, 64];
+    const path = await writeTensors(at('cut.safetensors'), {
+      w: { shape: [height, width], values: values(height * width, 1) }, a: { shape: [rank, width], values: values(rank * width, 3) }, b: { shape: [height, rank], values: values(height * rank, 4) },
+    });
+    // Eight terms of rank 64 keep the first pass busy for longer than the news of its first item takes.
+    const terms = Array.from({ length: 8 }, () => ({ weight: 1, scale: 1, a: ref('a'), b: ref('b') }));
+    const one = { path, output: at('cut.gguf'), ne: [width, height], steps: [read('w'), { op: 'delta' as const, method: 'ties' as const, density: 0.5, terms }] };
+    const abort = new AbortController();
+    const lowered = await lowerOne(one);
+    expect((await failure(() => runPlan(lowered, { threads: 2, signal: abort.signal, onProgress: () => abort.abort() }))).code).toBe('TARA_ABORTED');
+    expect((await failure(() => runPlan(lowered, { threads: 2, onProgress: () => truncateSync(path, 100_000) }))).code).toBe('TARA_FILE_CHANGED');
+    expect(existsSync(at('cut.gguf'))).toBe(false);
+  });
+
+  it('is refused before anything is read when shapes or settings do not fit', async () => {
+    const path = await writeTensors(at('shapes.safetensors'), { ...inputs(), i: { shape: [cols, rows], values: values(rows * cols, 6) } });
+    const low = async (step: PlanStep) => (await failure(() => lowerOne({ path, output: at('shapes.gguf'), ne: [cols, rows], steps: [read('w'), step] }))).code;
+    expect(await low({ op: 'delta', method: 'sum', terms: [{ weight: 1, full: ref('i') }] })).toBe('TARA_TENSOR_SHAPE');
+    expect(await low({ op: 'delta', method: 'sum', terms: [{ weight: 1, full: ref('f'), transposed: true }] })).toBe('TARA_TENSOR_SHAPE');
+    expect(await low({ op: 'delta', method: 'sum', terms: [{ weight: 1, scale: 1, a: ref('a'), b: ref('b'), transposed: true }] })).toBe('TARA_TENSOR_SHAPE');
+    expect(await low({ op: 'delta', method: 'sum', terms: [{ weight: 1, scale: 1, a: ref('a'), b: ref('b'), magnitude: ref('b') }] })).toBe('TARA_TENSOR_SHAPE');
+    expect(await low({ op: 'blend', method: 'slerp', t: 0.5, with: ref('i') })).toBe('TARA_TENSOR_SHAPE');
+    expect(await low({ op: 'blend', method: 'slerp', t: 0.5, with: ref('nowhere') })).toBe('TARA_TENSOR_MISSING');
+    const terms = [{ weight: 1, full: ref('f') }];
+    expect(await low({ op: 'delta', method: 'ties', terms })).toBe('TARA_PLAN_INVALID');
+    expect(await low({ op: 'delta', method: 'ties', density: 0, terms })).toBe('TARA_PLAN_INVALID');
+    expect(await low({ op: 'delta', method: 'sum', density: 0.5, terms })).toBe('TARA_PLAN_INVALID');
+    expect(await low({ op: 'delta', method: 'ties', density: 0.5, seed: 1, terms })).toBe('TARA_PLAN_INVALID');
+    expect(await low({ op: 'blend', method: 'slerp', t: 1.5, with: ref('f') })).toBe('TARA_PLAN_INVALID');
+  });
+
+  it('is refused by the executor too when the lowered plan was tampered with', async () => {
+    const path = await writeTensors(at('tampered.safetensors'), inputs());
+    // A path into the lowered step, and what stands there instead.
+    const cases: [string, (string | number)[], unknown][] = [
+      ['ties full', ['terms', 0, 'full', 'rows'], rows + 1], ['ties full', ['terms', 0, 'full', 'cols'], cols - 1], ['ties full', ['terms', 0, 'full', 'offset'], 2 ** 40],
+      ['ties full', ['terms', 0, 'full', 'src'], 1], ['ties full', ['terms', 0, 'full', 'type'], 24], ['ties full', ['terms', 0, 'transposed'], true],
+      ['ties full', ['terms', 1, 'a', 'rows'], 5], ['ties full', ['terms', 1, 'b', 'cols'], 3], ['ties full', ['terms', 1, 'scale'], 1e300],
+      ['ties full', ['density'], 0], ['ties full', ['density'], 2], ['ties full', ['method'], 'none'], ['ties full', ['terms'], []],
+      ['dare dora', ['terms', 0, 'magnitude', 'cols'], rows + 1], ['dare dora', ['terms', 0, 'magnitude', 'rows'], 0],
+      ['slerp', ['other', 'rows'], rows - 1], ['slerp', ['other', 'offset'], -1], ['slerp', ['t'], 2], ['slerp', ['transposed'], true],
+    ];
+    for (const [name, where, value] of cases) {
+      const lowered = await lowerOne({ path, output: at('tampered.gguf'), ne: [cols, rows], steps: [read('w'), STEPS[name] ?? read('w')] });
+      const plan = JSON.parse(lowered.json) as { tensors: [{ steps: [object] }] };
+      let part = plan.tensors[0].steps[0] as Record<string | number, unknown>;
+      for (const key of where.slice(0, -1)) part = part[key] as Record<string | number, unknown>;
+      expect(Object.keys(part)).toContain(String(where.at(-1)));
+      part[where.at(-1) ?? ''] = value;
+      expect((await failure(() => runPlan({ ...lowered, json: JSON.stringify(plan) }))).code, `${name} ${where.join('.')}`).toBe('TARA_PLAN_INVALID');
+    }
+  });
+
+  it('prints its methods and settings', async () => {
+    const path = await writeTensors(at('print.safetensors'), inputs());
+    const lines = await Promise.all(Object.values(STEPS).map(async (step) => printPlan((await planOne({ path, output: at('p.gguf'), ne: [cols, rows], steps: [read('w'), step] })).plan)));
+    expect(lines[0]).toContain('s:w | + ties(density 0.5: 1 * (s:f - W), 1 * 1 * s)');
+    expect(lines[2]).toContain('+ dare(density 0.5: 1 * 1 * s (DoRA))');
+    expect(lines[3]).toContain('slerp(0.5 towards s:f)');
   });
 });

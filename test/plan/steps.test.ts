@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { ggmlType, type GgmlTypeName, readGguf } from '../../src/formats/index.js';
 import { lower, parsePlan, type Plan, type PlanStep, runPlan } from '../../src/plan/index.js';
+import { floatToHalf, halfToFloat } from '../convert/executor.js';
 import { bytesOf, floatsOf, random, scratch, sha256, type SyntheticTensor, tensorHashes, weights, writeGguf } from './synthetic.js';
 
 const at = scratch();
@@ -42,6 +43,8 @@ describe('steps', () => {
     const rows = expand(runs);
     const got = await run({ m }, [300, rows.length], [read('m'), { op: 'rows', take: { table: 'r' } }], { tables: { r: runs } });
     expectSame(got, take(m, rows));
+    // A repetition that spans as many rows as are wanted looks like a run.
+    expectSame(await run({ m }, [300, 3], [read('m'), { op: 'rows', take: { table: 'r' } }], { tables: { r: [5, 1, 5, 1, 7, 1] } }), take(m, [5, 5, 7]));
   });
 
   it('rows of rotary heads: the two halves of each head are interleaved', async () => {
@@ -84,6 +87,8 @@ describe('steps', () => {
     const cols = [199, 1, 5, 90, 5, 1];
     const expected = Array.from({ length: 400 }, (_, row) => expand(cols).map((col) => Math.fround(Math.fround((a.values[row * 200 + col] ?? NaN) * 2) + 1))).flat();
     expectSame(await run({ a }, [92, 400], [read('a'), { op: 'cols', take: { table: 'c' } }, { op: 'affine', scale: 2, offset: 1 }], { tables: { c: cols } }), Float32Array.from(expected));
+    const halves = a.values.map((value) => halfToFloat(floatToHalf(Math.fround(Math.fround(value * 3) + 0.25))));
+    expectSame(await run({ a }, [200, 400], [read('a'), { op: 'affine', scale: 3, offset: 0.25, half: true }]), halves);
     expectSame(await run({}, [3], [{ op: 'values', values: [1, 0.1, -3] }]), Float32Array.from([1, 0.1, -3]));
   });
 

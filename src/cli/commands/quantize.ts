@@ -2,9 +2,9 @@
 import { extname } from 'node:path';
 import { TaraError } from '../../errors.js';
 import type { CoreCommand } from '../context.js';
+import { convertCommand } from '../conversion.js';
 import { addDryRun, argument, examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
-import { convertCommand } from './convert.js';
 
 /** `model.gguf` for one type; `model-Q4_0.gguf`, … for several. */
 function outputPath(output: string, type: string, several: boolean): string {

@@ -1,8 +1,9 @@
-/** What the decoder architectures share: keys every text model writes, and rotary scaling. */
+/** What architectures share: sizes of a decoder, names inside a layer, keys every text model writes, and rotary scaling. */
 import type { MetadataEntry } from '../../plan/schema.js';
 import type { ModelConfig } from '../config.js';
 import { f32, flag, text, u32 } from '../entries.js';
 import { isRecord, type Json } from '../files.js';
+import type { Dims, TensorRule } from './description.js';
 
 /** llama.cpp refuses (and older builds abort on) more layers. */
 const MAX_LAYERS = 512;
@@ -12,6 +13,37 @@ export function layerCount(config: ModelConfig): number {
   if (layers > MAX_LAYERS) throw config.invalid(`num_hidden_layers is ${layers}; llama.cpp takes at most ${MAX_LAYERS}`);
   return layers;
 }
+
+/** The size of a head: head_dim where it is stated, else the width shared out among the heads. */
+export const headDim = (config: ModelConfig): number =>
+  config.number('head_dim') === undefined ? Math.floor(config.count('hidden_size') / config.count('num_attention_heads')) : config.count('head_dim');
+
+/** Defaults of keys that are left out, not of those that are null: null switches what they stand for off. */
+export const unlessNull = (given: Json, defaults: Json): Json => Object.fromEntries(Object.entries(defaults).filter(([key]) => given[key] !== null));
+
+/** The sizes of a decoder with gated feed-forward layers and grouped queries. */
+export function decoderDims(config: ModelConfig): Dims & Readonly<Record<'vocab' | 'queries' | 'keys', number>> {
+  const [heads, kvHeads, size] = [config.count('num_attention_heads'), config.count('num_key_value_heads'), headDim(config)];
+  return {
+    vocab: config.count('vocab_size'),
+    hidden: config.count('hidden_size'),
+    inner: config.count('intermediate_size'),
+    heads,
+    kvHeads,
+    headDim: size,
+    queries: heads * size,
+    keys: kvHeads * size,
+  };
+}
+
+/** Rules inside a layer: `from` continues the layer's path, `to` its GGUF name. */
+export const inLayers = (path: string, rules: readonly TensorRule[]): readonly TensorRule[] =>
+  rules.map((rule) => ({ ...rule, from: `${path}.${rule.from}`, to: `blk.{layer}.${rule.to}` }));
+
+/** A base model, saved without its head, leaves out the first part of its names. */
+export const BARE_MODEL = [/^(?=(?:embed_tokens|layers|norm)\.)/, 'model.'] as const;
+
+export const poolingKey = (arch: string, pooling: number | undefined): MetadataEntry[] => (pooling === undefined ? [] : [u32(`${arch}.pooling_type`, pooling)]);
 
 /** The rotary parameters of full attention. */
 export const ropeOf = (config: ModelConfig): Json => {
@@ -28,6 +60,9 @@ export function ropeNumber(config: ModelConfig, key: string): number | undefined
 
 export const ropeType = (config: ModelConfig): string => String(ropeOf(config)['rope_type'] ?? 'default').toLowerCase();
 
+/** The key where there is a value for it. */
+export const realKey = (key: string, value: number | undefined): MetadataEntry[] => (value === undefined ? [] : [f32(key, value)]);
+
 function ropeScaling(config: ModelConfig, arch: string): MetadataEntry[] {
   const type = ropeType(config);
   const factor = ropeNumber(config, 'factor');
@@ -38,41 +73,37 @@ function ropeScaling(config: ModelConfig, arch: string): MetadataEntry[] {
   const original = ropeNumber(config, 'original_max_position_embeddings');
   if (original === undefined) throw config.invalid('yarn needs original_max_position_embeddings');
   entries.push(u32(`${arch}.rope.scaling.original_context_length`, original));
-  const optional: [string, number | undefined][] = [
-    ['yarn_ext_factor', ropeNumber(config, 'extrapolation_factor')],
-    ['yarn_attn_factor', ropeNumber(config, 'attention_factor') ?? ropeNumber(config, 'attn_factor')],
-    ['yarn_beta_fast', ropeNumber(config, 'beta_fast')],
-    ['yarn_beta_slow', ropeNumber(config, 'beta_slow')],
+  return [
+    ...entries,
+    ...realKey(`${arch}.rope.scaling.yarn_ext_factor`, ropeNumber(config, 'extrapolation_factor')),
+    ...realKey(`${arch}.rope.scaling.yarn_attn_factor`, ropeNumber(config, 'attention_factor') ?? ropeNumber(config, 'attn_factor')),
+    ...realKey(`${arch}.rope.scaling.yarn_beta_fast`, ropeNumber(config, 'beta_fast')),
+    ...realKey(`${arch}.rope.scaling.yarn_beta_slow`, ropeNumber(config, 'beta_slow')),
   ];
-  for (const [key, value] of optional) if (value !== undefined) entries.push(f32(`${arch}.rope.scaling.${key}`, value));
-  return entries;
 }
 
 /** The keys of any text model in the order in which llama.cpp's converter writes them, up to general.file_type. */
 export function textModelMetadata(config: ModelConfig, arch: string, fileType: number): MetadataEntry[] {
-  const entries: MetadataEntry[] = [u32(`${arch}.block_count`, layerCount(config))];
-  const whole = (key: string, ...from: string[]): void => {
-    if (config.number(...from) !== undefined) entries.push(u32(`${arch}.${key}`, config.count(...from)));
-  };
-  const real = (key: string, value: number | undefined): void => {
-    if (value !== undefined) entries.push(f32(`${arch}.${key}`, value));
-  };
-  whole('context_length', 'max_position_embeddings', 'n_ctx', 'n_positions', 'max_length', 'max_sequence_length', 'model_max_length');
-  whole('embedding_length', 'hidden_size', 'n_embd', 'dim');
-  whole('feed_forward_length', 'intermediate_size', 'n_inner', 'hidden_dim');
-  whole('attention.head_count', 'num_attention_heads', 'n_head', 'n_heads');
-  whole('attention.head_count_kv', 'num_key_value_heads', 'n_kv_heads');
-  if (config.boolean('is_causal') === false) entries.push(flag(`${arch}.attention.causal`, false));
-  entries.push(...ropeScaling(config, arch));
-  real('rope.freq_base', ropeNumber(config, 'rope_theta'));
+  const whole = (key: string, ...from: string[]): MetadataEntry[] => (config.number(...from) === undefined ? [] : [u32(`${arch}.${key}`, config.count(...from))]);
+  const real = (key: string, value: number | undefined): MetadataEntry[] => realKey(`${arch}.${key}`, value);
   const sliding = config.rope['sliding_attention'];
-  if (isRecord(sliding) && typeof sliding['rope_theta'] === 'number') real('rope.freq_base_swa', sliding['rope_theta']);
-  real('attention.layer_norm_rms_epsilon', config.number('rms_norm_eps', 'norm_eps'));
-  real('attention.layer_norm_epsilon', config.number('layer_norm_eps', 'layer_norm_epsilon', 'norm_epsilon'));
-  whole('attention.key_length', 'head_dim');
-  whole('attention.value_length', 'head_dim');
-  entries.push(u32('general.file_type', fileType));
-  return entries;
+  return [
+    u32(`${arch}.block_count`, layerCount(config)),
+    ...whole('context_length', 'max_position_embeddings', 'n_ctx', 'n_positions', 'max_length', 'max_sequence_length', 'model_max_length'),
+    ...whole('embedding_length', 'hidden_size', 'n_embd', 'dim'),
+    ...whole('feed_forward_length', 'intermediate_size', 'n_inner', 'hidden_dim'),
+    ...whole('attention.head_count', 'num_attention_heads', 'n_head', 'n_heads'),
+    ...whole('attention.head_count_kv', 'num_key_value_heads', 'n_kv_heads'),
+    ...(config.boolean('is_causal') === false ? [flag(`${arch}.attention.causal`, false)] : []),
+    ...ropeScaling(config, arch),
+    ...real('rope.freq_base', ropeNumber(config, 'rope_theta')),
+    ...real('rope.freq_base_swa', isRecord(sliding) && typeof sliding['rope_theta'] === 'number' ? sliding['rope_theta'] : undefined),
+    ...real('attention.layer_norm_rms_epsilon', config.number('rms_norm_eps', 'norm_eps')),
+    ...real('attention.layer_norm_epsilon', config.number('layer_norm_eps', 'layer_norm_epsilon', 'norm_epsilon')),
+    ...whole('attention.key_length', 'head_dim'),
+    ...whole('attention.value_length', 'head_dim'),
+    u32('general.file_type', fileType),
+  ];
 }
 
 /**

@@ -1,51 +1,61 @@
-/** The tokenizer files of a folder, each read once. */
+/** The tokenizer files of a folder, each read once and checked for what no tokenizer has. */
 import { join } from 'node:path';
-import { isRecord, readObject, readText, type Json } from '../files.js';
+import { TaraError } from '../../errors.js';
+import { isRecord, readBytes, type Json } from '../files.js';
+import { oneLine } from '../../formats/one-line.js';
 
 export interface TokenizerFiles {
   readonly dir: string;
-  /** The file that `tokenizer` came from, for errors. */
-  readonly path: string;
-  /** tokenizer.json, or vocab.json and merges.txt in its form. */
+  /** tokenizer.json. */
   readonly tokenizer: Json | undefined;
-  readonly tokenizerConfig: Json | undefined;
+  /** tokenizer_config.json. */
+  readonly config: Json | undefined;
+  /** added_tokens.json: token to id. */
+  readonly added: Json | undefined;
+  /** special_tokens_map.json. */
+  readonly specials: Json | undefined;
 }
 
-const SPECIAL_NAMES = ['bos', 'eos', 'unk', 'sep', 'pad', 'cls', 'mask'] as const;
+/** The parts of tokenizer.json that consist of others of their kind, and how deep: far below what the stack of their readers takes. */
+const NESTED = ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder'] as const;
+const MAX_DEPTH = 64;
 
-/** The special tokens that tokenizer_config.json names. */
-export function namedSpecials(tokenizerConfig: Json | undefined): string[] {
-  const more = tokenizerConfig?.['additional_special_tokens'] ?? tokenizerConfig?.['extra_special_tokens'];
-  const values: unknown[] = [...SPECIAL_NAMES.map((kind) => tokenizerConfig?.[`${kind}_token`]), ...(Array.isArray(more) ? (more as unknown[]) : [])];
-  return values.map((value) => (isRecord(value) ? value['content'] : value)).filter((value): value is string => typeof value === 'string' && value !== '');
+export const invalidTokenizer = (path: string, reason: string, cause?: unknown): TaraError =>
+  new TaraError('TARA_TOKENIZER_INVALID', { path, reason: oneLine(reason) }, { cause });
+
+/** Whether objects and arrays nest at most `depth` deep. */
+const isShallow = (value: unknown, depth: number): boolean =>
+  typeof value !== 'object' || value === null || (depth > 0 && Object.values(value).every((part) => isShallow(part, depth - 1)));
+
+/** The text of `dir/name` with lines ended by \n, or undefined when there is no such file. Throws TARA_TOKENIZER_INVALID where it is no UTF-8. */
+export async function tokenizerText(dir: string, name: string): Promise<string | undefined> {
+  const bytes = await readBytes(dir, name);
+  if (!bytes) return undefined;
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes).replace(/\r\n?/g, '\n');
+  } catch (thrown) {
+    throw invalidTokenizer(join(dir, name), 'it is not UTF-8', thrown);
+  }
 }
 
-/** The lines of a merges.txt that are merges. */
-export const mergeLines = (content: string): string[] => {
-  const lines = content.split(/\r?\n/);
-  return (lines[0]?.startsWith('#') ? lines.slice(1) : lines).map((line) => line.trim()).filter((line) => line.split(/\s+/).length === 2);
-};
-
-/** A tokenizer.json for a folder that has only vocab.json and merges.txt: GPT-2's splitting. */
-async function assemble(dir: string, tokenizerConfig: Json | undefined): Promise<Json | undefined> {
-  const [vocab, merges] = [await readObject(dir, 'vocab.json'), await readText(dir, 'merges.txt')];
-  if (!vocab || merges === undefined) return undefined;
-  const byteLevel = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true };
-  const specials = new Set(['<|endoftext|>', ...namedSpecials(tokenizerConfig)]);
-  const known = new Map(Object.entries((await readObject(dir, 'added_tokens.json')) ?? {}));
-  for (const content of specials) if (Object.hasOwn(vocab, content) && !known.has(content)) known.set(content, vocab[content]);
-  return {
-    model: { type: 'BPE', vocab, merges: mergeLines(merges) },
-    added_tokens: [...known].map(([content, id]) => ({ id, content, special: specials.has(content), normalized: !specials.has(content) })),
-    normalizer: null,
-    pre_tokenizer: byteLevel,
-    post_processor: null,
-    decoder: byteLevel,
-  };
+/** The JSON object in `dir/name`, or undefined when there is no such file. Throws TARA_TOKENIZER_INVALID. */
+export async function tokenizerObject(dir: string, name: string): Promise<Json | undefined> {
+  const content = await tokenizerText(dir, name);
+  if (content === undefined) return undefined;
+  const path = join(dir, name);
+  let value: unknown;
+  try {
+    value = JSON.parse(content);
+  } catch (thrown) {
+    throw invalidTokenizer(path, `it is no JSON: ${(thrown as Error).message}`, thrown);
+  }
+  if (!isRecord(value)) throw invalidTokenizer(path, 'it holds no JSON object');
+  for (const part of NESTED) if (!isShallow(value[part], MAX_DEPTH)) throw invalidTokenizer(path, `its ${part} nests more than ${MAX_DEPTH} deep`);
+  return value;
 }
 
 export async function tokenizerFiles(dir: string): Promise<TokenizerFiles> {
-  const [tokenizer, tokenizerConfig] = await Promise.all([readObject(dir, 'tokenizer.json'), readObject(dir, 'tokenizer_config.json')]);
-  if (tokenizer) return { dir, path: join(dir, 'tokenizer.json'), tokenizer, tokenizerConfig };
-  return { dir, path: join(dir, 'vocab.json'), tokenizer: await assemble(dir, tokenizerConfig), tokenizerConfig };
+  const read = (name: string) => tokenizerObject(dir, name);
+  const [tokenizer, config, added, specials] = await Promise.all([read('tokenizer.json'), read('tokenizer_config.json'), read('added_tokens.json'), read('special_tokens_map.json')]);
+  return { dir, tokenizer, config, added, specials };
 }

@@ -4,11 +4,10 @@
  */
 import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { TaraError } from '../../errors.js';
 import type { Blobs, MetadataEntry } from '../../plan/schema.js';
 import { flag, stringArray, text, u32 } from '../entries.js';
-import { isRecord, readObject, readText, type Json } from '../files.js';
-import type { TokenizerFiles } from './source.js';
+import { isRecord, readObject, type Json } from '../files.js';
+import { invalidTokenizer, tokenizerObject, tokenizerText, type TokenizerFiles } from './source.js';
 
 /** Kinds of special tokens and the key that holds their id; cls has none. */
 const ID_KEYS: Readonly<Record<string, string | undefined>> = {
@@ -56,6 +55,8 @@ const contentOf = (token: unknown): unknown => (isRecord(token) ? token['content
 const specialId = (item: Json | undefined): unknown => (isRecord(item?.['SpecialToken']) ? item['SpecialToken']['id'] : undefined);
 const sequenceId = (item: Json | undefined): unknown => (isRecord(item?.['Sequence']) ? item['Sequence']['id'] : undefined);
 
+const booleanOf = (value: unknown): boolean | undefined => (typeof value === 'boolean' ? value : undefined);
+
 /** Python's truth of a value that JSON can hold. */
 const isSet = (value: unknown): boolean => value != null && value !== '' && value !== false && value !== 0;
 
@@ -64,8 +65,8 @@ function readNormalizer(normalizer: unknown, found: Found): void {
   if (normalizer['type'] === 'Lowercase') found.lowercase = true;
   else if (normalizer['type'] === 'StripAccents') found.stripAccents = true;
   else if (normalizer['type'] === 'BertNormalizer') {
-    if (typeof normalizer['lowercase'] === 'boolean') found.lowercase = normalizer['lowercase'];
-    if (typeof normalizer['strip_accents'] === 'boolean') found.stripAccents = normalizer['strip_accents'];
+    if ('lowercase' in normalizer) found.lowercase = booleanOf(normalizer['lowercase']);
+    if ('strip_accents' in normalizer) found.stripAccents = booleanOf(normalizer['strip_accents']);
   } else if (normalizer['type'] === 'Sequence') for (const part of records(normalizer['normalizers'])) readNormalizer(part, found);
 }
 
@@ -141,20 +142,20 @@ function readPostProcessor(tokenizer: Json, config: Record<string, unknown> | un
 
 /** The template of chat_template.jinja (with additional_chat_templates/*.jinja) or chat_template.json. */
 async function templateBeside(dir: string): Promise<unknown> {
-  const jinja = await readText(dir, 'chat_template.jinja');
-  if (jinja === undefined) return (await readObject(dir, 'chat_template.json'))?.['chat_template'];
+  const jinja = await tokenizerText(dir, 'chat_template.jinja');
+  if (jinja === undefined) return (await tokenizerObject(dir, 'chat_template.json'))?.['chat_template'];
   const folder = 'additional_chat_templates';
   const names = await readdir(join(dir, folder)).catch(() => []);
   const more = names.filter((name) => name.endsWith('.jinja')).sort();
   if (more.length === 0) return jinja;
-  const read = async (name: string) => ({ name: basename(name, '.jinja'), template: (await readText(dir, `${folder}/${name}`)) ?? '' });
+  const read = async (name: string) => ({ name: basename(name, '.jinja'), template: (await tokenizerText(dir, `${folder}/${name}`)) ?? '' });
   return [{ name: 'default', template: jinja }, ...(await Promise.all(more.map(read)))];
 }
 
 function templateEntries(template: unknown, blobs: Blobs): MetadataEntry[] {
   if (typeof template === 'string') return [text('tokenizer.chat_template', template)];
   const named = records(template).flatMap(({ name, template: content }) =>
-    typeof name === 'string' && name !== '' && typeof content === 'string' ? [{ name: name.replace(/[^a-zA-Z0-9]/g, '_'), content }] : [],
+    typeof name === 'string' && name !== '' && typeof content === 'string' ? [{ name: name.replace(/[^a-zA-Z0-9]/gu, '_'), content }] : [],
   );
   const others = named.filter(({ name }) => name !== 'default');
   const plain = named.findLast(({ name }) => name === 'default');
@@ -166,15 +167,15 @@ function templateEntries(template: unknown, blobs: Blobs): MetadataEntry[] {
 }
 
 /** The special-token keys of a checkpoint, in the reference's order. Throws TARA_TOKENIZER_INVALID. */
-export async function specialEntries({ dir, tokenizer, tokenizerConfig }: TokenizerFiles, options: SpecialOptions): Promise<MetadataEntry[]> {
+export async function specialEntries({ dir, tokenizer, config: named }: TokenizerFiles, options: SpecialOptions): Promise<MetadataEntry[]> {
   const { blobs, vocabSize = Number.POSITIVE_INFINITY, merges = [] } = options;
   const found: Found = { ids: new Map(), add: new Map(), kinds: [...KINDS], lowercase: undefined, stripAccents: undefined };
   const setId = (kind: string, id: unknown): void => {
     if (typeof id !== 'number' || !Number.isInteger(id)) return;
-    if (id < 0) throw new TaraError('TARA_TOKENIZER_INVALID', { path: dir, reason: `${kind}_token_id is ${id}` });
+    if (id < 0 || id > 0xffffffff) throw invalidTokenizer(dir, `${kind}_token_id is ${id}`);
     if (id < vocabSize && !found.ids.has(kind)) found.ids.set(kind, id);
   };
-  const config = tokenizerConfig && { ...tokenizerConfig };
+  const config = named && { ...named };
   if (tokenizer) {
     readNormalizer(tokenizer['normalizer'], found);
     readPostProcessor(tokenizer, config, found);

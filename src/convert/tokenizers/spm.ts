@@ -1,13 +1,15 @@
 /** SentencePiece: tokenizer.model (a ModelProto) with the tokens that JSON files beside it add. */
 import { join } from 'node:path';
-import { TaraError } from '../../errors.js';
-import type { Blobs, MetadataEntry } from '../../plan/schema.js';
-import { f32Array, i32Array, stringArray, text } from '../entries.js';
-import { isRecord, readBytes, readObject, type Json } from '../files.js';
 import { protoFields, protoFloat } from '../../formats/index.js';
+import type { MetadataEntry } from '../../plan/schema.js';
+import { flag, text } from '../entries.js';
+import { isRecord, readBytes } from '../files.js';
+import { bpeEntries } from './bpe.js';
+import type { TokenizerRequest } from './request.js';
+import { invalidTokenizer, type TokenizerFiles } from './source.js';
 import { looksSpecial, specialEntries } from './special.js';
-import type { TokenizerFiles } from './source.js';
 import { TOKEN } from './token-types.js';
+import { checkedId, checkedText, emptyVocabulary, vocabularyEntries } from './vocabulary.js';
 
 /** ModelProto.SentencePiece.Type; user-defined pieces count as normal ones, as the reference reads them. */
 const TYPES = new Map<number, number>([[1, TOKEN.normal], [2, TOKEN.unknown], [3, TOKEN.control], [4, TOKEN.normal], [5, TOKEN.unused], [6, TOKEN.byte]]);
@@ -59,62 +61,95 @@ export function parseSentencePiece(path: string, bytes: Uint8Array): SentencePie
       }
     }
   } catch (thrown) {
-    throw new TaraError('TARA_TOKENIZER_INVALID', { path, reason: (thrown as Error).message }, { cause: thrown });
+    throw invalidTokenizer(path, (thrown as Error).message, thrown);
   }
-  if (tokens.length === 0) throw new TaraError('TARA_TOKENIZER_INVALID', { path, reason: 'it holds no pieces' });
+  if (tokens.length === 0) throw invalidTokenizer(path, 'it holds no pieces');
   return { tokens, scores, types, modelType, addDummyPrefix, removeExtraWhitespaces, byteFallback };
 }
 
-interface Vocabulary {
-  readonly tokens: string[];
-  readonly scores: number[];
-  readonly types: number[];
+/** An added token of a JSON file, as it is laid over the pieces. */
+interface Added {
+  readonly name: string;
+  readonly token: string;
+  readonly id: unknown;
+  readonly special: boolean;
 }
 
-/** The tokens of added_tokens.json and of tokenizer_config.json's added_tokens_decoder, at their ids. */
-function addTokens(dir: string, vocabulary: Vocabulary, added: Json | undefined, tokenizerConfig: Json | undefined): void {
-  const put = (name: string, id: unknown, token: string, type: number): void => {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0) {
-      throw new TaraError('TARA_TOKENIZER_INVALID', { path: join(dir, name), reason: `the id of ${JSON.stringify(token)} must be an integer of 0 or more` });
-    }
-    if (id >= vocabulary.tokens.length) return;
-    vocabulary.tokens[id] = token;
-    vocabulary.scores[id] = -1000;
-    vocabulary.types[id] = type;
+/** The tokens of added_tokens.json and of tokenizer_config.json's added_tokens_decoder. Throws TARA_TOKENIZER_INVALID. */
+function besides({ dir, added, config }: TokenizerFiles): { readonly named: Added[]; readonly decoded: Added[] } {
+  const decoder = config?.['added_tokens_decoder'];
+  if (decoder != null && !isRecord(decoder)) throw invalidTokenizer(join(dir, 'tokenizer_config.json'), 'added_tokens_decoder must be an object');
+  return {
+    named: Object.entries(added ?? {}).map(([token, id]) => ({ name: 'added_tokens.json', token, id, special: false })),
+    decoded: Object.entries(decoder ?? {}).map(([id, entry]) => addedOf(dir, 'tokenizer_config.json', Number(id), entry)),
   };
-  for (const [token, id] of Object.entries(added ?? {})) put('added_tokens.json', id, token, TOKEN.userDefined);
-  const decoder = tokenizerConfig?.['added_tokens_decoder'];
-  if (!isRecord(decoder)) return;
-  for (const [id, entry] of Object.entries(decoder)) {
-    const content = isRecord(entry) ? entry['content'] : undefined;
-    if (!isRecord(entry) || typeof content !== 'string') {
-      throw new TaraError('TARA_TOKENIZER_INVALID', { path: join(dir, 'tokenizer_config.json'), reason: `added token ${id} has no content` });
-    }
-    const control = entry['special'] === true || looksSpecial(content);
-    put('tokenizer_config.json', Number(id), control ? content : content.replaceAll('▁', ' '), control ? TOKEN.control : TOKEN.userDefined);
-  }
 }
 
-/** The tokenizer keys of a SentencePiece checkpoint of `vocabSize` tokens, or undefined where it has no tokenizer.model. */
-export async function sentencePieceEntries(files: TokenizerFiles, vocabSize: number, blobs: Blobs): Promise<MetadataEntry[] | undefined> {
-  const { dir, tokenizerConfig } = files;
+function addedOf(dir: string, name: string, id: unknown, entry: unknown): Added {
+  const content = isRecord(entry) ? entry['content'] : undefined;
+  if (!isRecord(entry) || typeof content !== 'string') throw invalidTokenizer(join(dir, name), `added token ${String(id)} has no content`);
+  return { name, token: content, id, special: entry['special'] === true };
+}
+
+/** Added tokens that never were pieces have this score. */
+const ADDED_SCORE = -1000;
+
+type Lay = (added: Added, type: number, token?: string) => void;
+
+/** Pieces with what `lay` puts over them; ids past the embedding are left out, or refused where `strict`. */
+async function pieces({ files, vocabSize, blobs }: TokenizerRequest, strict: boolean, overlay: (lay: Lay) => void): Promise<MetadataEntry[] | undefined> {
+  const { dir } = files;
   const bytes = await readBytes(dir, 'tokenizer.model');
   if (!bytes) return undefined;
-  const model = parseSentencePiece(join(dir, 'tokenizer.model'), bytes);
-  const padded = <T>(values: readonly T[], pad: (id: number) => T): T[] =>
-    Array.from({ length: vocabSize }, (_, id) => (id < values.length ? (values[id] as T) : pad(id)));
-  const vocabulary: Vocabulary = {
-    tokens: padded(model.tokens, (id) => `[PAD${id}]`),
-    scores: padded(model.scores, () => -10000),
-    types: padded(model.types, () => TOKEN.unused),
+  const path = join(dir, 'tokenizer.model');
+  const model = parseSentencePiece(path, bytes);
+  if (model.tokens.length > vocabSize) throw invalidTokenizer(path, `it has ${model.tokens.length} pieces, but vocab_size is ${vocabSize}`);
+  const vocabulary = emptyVocabulary(vocabSize);
+  const set = (id: number, token: string, score: number, type: number): void => {
+    vocabulary.tokens[id] = token;
+    vocabulary.scores[id] = score;
+    vocabulary.types[id] = type;
   };
-  addTokens(dir, vocabulary, await readObject(dir, 'added_tokens.json'), tokenizerConfig);
+  model.tokens.forEach((token, id) => set(id, token, model.scores[id] ?? 0, model.types[id] ?? TOKEN.normal));
+  overlay(({ name, token, id: given }, type, spelling = token) => {
+    const id = checkedId(join(dir, name), checkedText(join(dir, name), token), given, strict ? vocabSize : undefined);
+    if (id < vocabSize) set(id, spelling, ADDED_SCORE, type);
+  });
   return [
     text('tokenizer.ggml.model', 'llama'),
     text('tokenizer.ggml.pre', 'default'),
-    stringArray(blobs, 'tokenizer.ggml.tokens', vocabulary.tokens),
-    f32Array(blobs, 'tokenizer.ggml.scores', vocabulary.scores),
-    i32Array(blobs, 'tokenizer.ggml.token_type', vocabulary.types),
+    ...vocabularyEntries(blobs, vocabulary, true),
     ...(await specialEntries(files, { blobs, vocabSize })),
   ];
+}
+
+/** The tokenizer keys of a SentencePiece checkpoint, or undefined where it has no tokenizer.model. Throws TARA_TOKENIZER_INVALID. */
+export const sentencePieceEntries = (request: TokenizerRequest): Promise<MetadataEntry[] | undefined> =>
+  pieces(request, false, (lay) => {
+    const { named, decoded } = besides(request.files);
+    for (const added of named) lay(added, TOKEN.userDefined);
+    for (const added of decoded) {
+      const control = added.special || looksSpecial(added.token);
+      lay(added, control ? TOKEN.control : TOKEN.userDefined, control ? added.token : added.token.replaceAll('▁', ' '));
+    }
+  });
+
+/** Gemma's: SentencePiece that puts no space in front of a text. */
+export async function gemmaEntries(request: TokenizerRequest): Promise<MetadataEntry[] | undefined> {
+  const entries = await sentencePieceEntries(request);
+  return entries && [...entries, flag('tokenizer.ggml.add_space_prefix', false)];
+}
+
+/** Phi-3's: tokenizer.json adds tokens too, only their own flag makes them special, and they keep their spelling. Phi-4 has byte-level BPE. */
+export async function phi3Entries(request: TokenizerRequest): Promise<MetadataEntry[] | undefined> {
+  const { dir, tokenizer, config } = request.files;
+  if (config?.['tokenizer_class'] === 'GPT2Tokenizer') return bpeEntries(request);
+  return pieces(request, true, (lay) => {
+    const { named, decoded } = besides(request.files);
+    const list = tokenizer?.['added_tokens'] ?? [];
+    if (!Array.isArray(list)) throw invalidTokenizer(join(dir, 'tokenizer.json'), 'added_tokens must be a list');
+    const listed = list.map((entry: unknown) => addedOf(dir, 'tokenizer.json', isRecord(entry) ? entry['id'] : undefined, entry));
+    for (const added of named) lay(added, TOKEN.userDefined);
+    for (const added of [...decoded, ...listed]) lay(added, added.special ? TOKEN.control : TOKEN.userDefined);
+  });
 }
