@@ -1,6 +1,7 @@
 /** A base model and adapters in, GGUF files out: plan and lower in the pool, run natively. */
 import { countTypes } from '../formats/count-types.js';
-import { runPlan, type Lowered } from '../plan/index.js';
+import type { Lowered } from '../plan/lower.js';
+import { runPlan } from '../plan/run.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import { contributedArchitectures, withContributed } from './contributed.js';
 import type { ConvertInput } from './plan-convert.js';

@@ -4,9 +4,8 @@ import { headerEntry } from '../formats/gguf-header.js';
 import { metadataOf, readGguf, type GgufFile } from '../formats/gguf.js';
 import { checkModel } from '../formats/gguf-model.js';
 import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs, TensorRef, TensorType } from '../plan/schema.js';
-import { PLAN_FORMAT } from '../plan/schema.js';
+import { PLAN_FORMAT } from '../plan/format.js';
 import { changes, EMBEDDING, firstSteps, HEAD, loadAdapters, type Change } from './adapters.js';
-import { knownArchitectures } from './architectures/plugins.js';
 import { overwriting, text, u32 } from './entries.js';
 import { ggufBase, ggufSizes } from './gguf-base.js';
 import { IMATRIX, loadImportance, type Importance } from './importance.js';
@@ -52,6 +51,7 @@ function changedSteps(change: Change, read: TensorRef, laid: Laid, tables: Recor
 async function mapped(input: ConvertInput, file: GgufFile, sources: Plan['sources'], tables: Record<string, number[]>): Promise<Mapped[]> {
   const plain = file.tensors.map(({ name, ne, type }): Mapped => ({ name, ne, type, steps: firstSteps({ src: 'base', tensor: name }) }));
   if (input.adapters.length === 0) return plain;
+  const { knownArchitectures } = await import('./architectures/plugins.js');
   const base = ggufBase(file, await knownArchitectures(input.architectures));
   const changed = changes(await loadAdapters(input.adapters, sources), base, input.merge);
   const embedding = plain.find(({ name }) => name === EMBEDDING);

@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { TaraError } from '../errors.js';
 import type { PlanWithBlobs } from '../plan/schema.js';
 import { blendPlans, type BlendInput } from './blend.js';
-import { planCheckpoint } from './from-checkpoint.js';
 import { planGguf } from './from-gguf.js';
 import type { ConvertInput } from './input.js';
 import { mergeStep } from './merge.js';
@@ -28,6 +27,10 @@ function checkInput({ adapters, merge, blend, outputs }: ConvertInput): void {
   }
 }
 
+/** Tokenizers and architectures are loaded for checkpoints alone. */
+const planBase = async (folder: boolean, input: ConvertInput, base: string): Promise<PlanWithBlobs> =>
+  (folder ? (await import('./from-checkpoint.js')).planCheckpoint(input, base) : planGguf(input, base));
+
 const isFolder = async (path: string): Promise<boolean> => {
   const kind = await stat(path).catch(() => undefined);
   if (!kind) throw new TaraError('TARA_FILE_NOT_FOUND', { path });
@@ -40,7 +43,7 @@ async function blended(base: string, planned: PlanWithBlobs, blend: BlendInput, 
   const folder = await isFolder(path);
   if (folder !== (await isFolder(base))) throw new TaraError('TARA_MERGE_MISMATCH', { path: base, other: path, reason: 'one is a checkpoint folder, the other a GGUF file; convert the folder first' });
   const alone: ConvertInput = { base: path, adapters: [], blend, outputs: [{ id: 'out', path: null, type: 'auto' }], architectures: input.architectures, preTokenizer: input.preTokenizer };
-  return blendPlans({ path: base, planned }, { path, planned: await (folder ? planCheckpoint(alone, path) : planGguf(alone, path)) }, blend);
+  return blendPlans({ path: base, planned }, { path, planned: await planBase(folder, alone, path) }, blend);
 }
 
 /**
@@ -54,7 +57,7 @@ export async function planConvert(input: ConvertInput): Promise<PlanWithBlobs> {
   const outputs = input.outputs.map((output) => ({ ...output, path: output.path === null ? null : resolve(output.path) }));
   const folder = await isFolder(base);
   if (folder && input.imatrix) throw new TaraError('TARA_OPTION_INVALID', { option: 'imatrix', reason: 'an importance matrix belongs to a GGUF file: convert the folder first' });
-  const own = await (folder ? planCheckpoint({ ...input, outputs }, base) : planGguf({ ...input, outputs }, base));
+  const own = await planBase(folder, { ...input, outputs }, base);
   const planned = input.blend ? await blended(base, own, input.blend, input) : own;
   const folders = [base, ...(input.blend ? [input.blend.with] : [])].filter(() => folder);
   await checkOutputs(outputs.map(({ path }) => path), planned.plan.sources, [...folders, ...input.adapters.map(({ dir }) => dir)].map((path) => resolve(path)));

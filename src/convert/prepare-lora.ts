@@ -1,5 +1,6 @@
 /** A pool task: plans a GGUF LoRA and lowers it. */
-import { lower, printPlan } from '../plan/index.js';
+import { lower } from '../plan/lower.js';
+import { printPlan } from '../plan/print.js';
 import type { PoolTask } from '../workers/index.js';
 import { planLora, type LoraInput } from './lora.js';
 import type { Prepared } from './prepare.js';

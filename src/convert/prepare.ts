@@ -1,5 +1,7 @@
 /** A pool task: plans a conversion and lowers it, away from the event loop (vocabularies are megabytes of JSON). */
-import { lower, printPlan, type Lowered, type Plan } from '../plan/index.js';
+import { lower, type Lowered } from '../plan/lower.js';
+import { printPlan } from '../plan/print.js';
+import type { Plan } from '../plan/schema.js';
 import type { PoolTask } from '../workers/index.js';
 import { overwriting } from './entries.js';
 import { planConvert, type ConvertInput } from './plan-convert.js';

@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Piscina } from 'piscina';
+import type { Piscina } from 'piscina';
 import { fromPlain, TaraError, type ErrorFields } from '../errors.js';
 import { packageRoot } from '../package-root.js';
 
@@ -41,7 +41,8 @@ function moduleUrl(module: string): string {
 }
 
 export function createPool({ threads = availableParallelism() }: { threads?: number } = {}): Pool {
-  const piscina = new Piscina({ filename: compiled(join('workers', 'entry.js')), minThreads: 0, maxThreads: threads, idleTimeout: 2_000 });
+  const start = async () => new (await import('piscina')).Piscina({ filename: compiled(join('workers', 'entry.js')), minThreads: 0, maxThreads: threads, idleTimeout: 2_000 });
+  let started: Promise<Piscina> | undefined;
   return {
     async run<Output>(module: string, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Output> {
       if (signal?.aborted) throw new TaraError('TARA_ABORTED');
@@ -50,16 +51,29 @@ export function createPool({ threads = availableParallelism() }: { threads?: num
       signal?.addEventListener('abort', cancel, { once: true });
       try {
         const message: PoolMessage = { module: moduleUrl(module), input, cancelled };
-        const answer = (await piscina.run(message)) as PoolAnswer;
+        const answer = (await (await (started ??= start())).run(message)) as PoolAnswer;
         if (!answer.ok) throw fromPlain(answer.error);
         return answer.output as Output;
       } finally {
         signal?.removeEventListener('abort', cancel);
       }
     },
-    close: () => piscina.close(),
+    close: async () => (await started)?.close(),
   };
 }
+
+/** Runs tasks in this thread, for a process that has nothing else to do meanwhile. */
+export const inlinePool: Pool = {
+  async run<Output>(module: string, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Output> {
+    const check = () => {
+      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+    };
+    check();
+    const task = (await import(moduleUrl(module))) as { default: PoolTask<unknown, Output> };
+    return task.default(input, { check });
+  },
+  close: () => Promise.resolve(),
+};
 
 let shared: Pool | undefined;
 
