@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { TaraError } from '../errors.js';
 import { readCheckpoint } from '../formats/checkpoint.js';
 import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
-import { PLAN_FORMAT } from '../plan/schema.js';
+import { PLAN_FORMAT } from '../plan/format.js';
 import { changes, EMBEDDING, firstSteps, HEAD, loadAdapters, type AdapterBase } from './adapters.js';
 import { architectureByHuggingFace, type ComputedTensor } from './architectures/index.js';
 import { knownArchitectures } from './architectures/plugins.js';

@@ -4,7 +4,7 @@ import { headerEntry } from '../formats/gguf-header.js';
 import { metadataOf, readGguf, type GgufFile } from '../formats/gguf.js';
 import { checkModel } from '../formats/gguf-model.js';
 import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs, TensorRef, TensorType } from '../plan/schema.js';
-import { PLAN_FORMAT } from '../plan/schema.js';
+import { PLAN_FORMAT } from '../plan/format.js';
 import { changes, EMBEDDING, firstSteps, HEAD, loadAdapters, type Change } from './adapters.js';
 import { knownArchitectures } from './architectures/plugins.js';
 import { overwriting, text, u32 } from './entries.js';

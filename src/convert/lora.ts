@@ -12,7 +12,7 @@ import { readJsonObject } from '../formats/json.js';
 import { oneLine } from '../formats/one-line.js';
 import { readAdapter, type Adapter, type AdapterModule } from '../formats/peft.js';
 import type { Plan, PlanStep, PlanTensor, PlanWithBlobs, TensorType } from '../plan/schema.js';
-import { PLAN_FORMAT } from '../plan/schema.js';
+import { PLAN_FORMAT } from '../plan/format.js';
 import { EMBEDDING, HEAD, moduleWeight, type AdapterBase } from './adapters.js';
 import { architectureByHuggingFace, type Architecture } from './architectures/index.js';
 import { knownArchitectures } from './architectures/plugins.js';

@@ -1,8 +1,7 @@
 /** The plan format: what a model transformation reads, does and writes, as plain data. */
 import { z } from 'zod';
 import { GGML_TYPE_NAMES } from '../formats/ggml-types.js';
-
-export const PLAN_FORMAT = 1;
+import { PLAN_FORMAT } from './format.js';
 
 const id = z.string().min(1).max(64);
 const count = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);

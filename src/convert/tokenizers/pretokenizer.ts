@@ -72,8 +72,8 @@ export function pretokenizerHash(tokenizer: Json, whole = false): string {
 /** A pre-tokenizer without what changes no token. */
 const essence = (part: unknown): unknown => {
   if (!isRecord(part)) return part;
-  const { trim_offsets: _, pretokenizers, ...rest } = part;
-  return Array.isArray(pretokenizers) ? { ...rest, pretokenizers: pretokenizers.map(essence) } : rest;
+  const parts = part['pretokenizers'];
+  return { ...part, trim_offsets: undefined, pretokenizers: Array.isArray(parts) ? parts.map(essence) : undefined };
 };
 
 const isStructure = (tokenizer: Json, name: string): boolean =>
