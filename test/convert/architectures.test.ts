@@ -103,14 +103,12 @@ describe('faults of a checkpoint', () => {
     expect((await plan(base, 'f32')).plan.tensors).toHaveLength(readFixture('gpt2-without-prefix').expected.length);
   });
 
-  it('reads shards in the order of their names, and the tensors of each in the order of theirs', async () => {
+  it('lists the tensors of shards as those of one file', async () => {
     const fixture = readFixture('qwen3-untied-f16');
     const base = rebuild(folder, 'sharded', fixture, 2);
     const whole = await runReference((await plan(rebuild(folder, 'whole', fixture), 'f16')).plan, 'out');
     const sharded = await runReference((await plan(base, 'f16')).plan, 'out');
-    const half = Math.ceil(whole.length / 2);
     expect(sharded).toEqual(whole);
-    expect(new Set((await plan(base, 'f16')).plan.tensors.slice(0, half).map(({ steps: [first] }) => first?.op === 'read' && first.src))).toEqual(new Set(['base']));
   });
 });
 
