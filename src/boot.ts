@@ -42,11 +42,11 @@ async function loadBuiltIn(name: BuiltInPlugin): Promise<PluginSource> {
   }
 }
 
-/** The host with all plugins; nothing of them is started yet. TARA_CONFIG_FILE_INVALID. */
+/** The host with all plugins; nothing of them is started yet, but what they contribute is known where it is used. TARA_CONFIG_FILE_INVALID. */
 export async function bootHost(home: Home, cwd: string, { reservedCommands = [] }: BootOptions = {}): Promise<Host> {
   const config = await loadConfig(cwd);
   const names = BUILT_IN_PLUGINS.filter((name) => !config.disable.includes(name));
-  return createHost({
+  const host = createHost({
     plugins: [...(await Promise.all(names.map(loadBuiltIn))), ...config.plugins],
     config: config.config,
     capabilities: config.capabilities,
@@ -54,4 +54,7 @@ export async function bootHost(home: Home, cwd: string, { reservedCommands = [] 
     reservedCommands: [...reservedCommands],
     timeouts: config.timeouts,
   });
+  const architectures = host.contributions('architectures');
+  if (architectures.length > 0) (await import('./convert/contributed.js')).contributeArchitectures(architectures);
+  return host;
 }

@@ -1,6 +1,7 @@
 /** The tensors of a checkpoint under an architecture's rules: each named, and checked against the configuration. */
 import { TaraError } from '../errors.js';
 import type { Checkpoint } from '../formats/checkpoint.js';
+import { oneLine } from '../formats/one-line.js';
 import type { BaseTensor } from './adapters.js';
 import { canonicalName, type Architecture, type Dims, type TensorRule } from './architectures/index.js';
 import type { ModelConfig } from './config.js';
@@ -44,9 +45,8 @@ function storedShape({ shape, transposed }: TensorRule, isBias: boolean, { dims,
   return transposed === true && !isBias ? sizes.toReversed() : sizes;
 }
 
-/** Shard after shard, in the order of their names: so does the reference write them. */
-const inOrder = ({ tensors }: Checkpoint): [string, StoredTensor][] =>
-  [...tensors].sort(([a, { shard: first }], [b, { shard: second }]) => first - second || (a < b ? -1 : 1));
+/** By name, so that how a checkpoint is cut into shards never changes the file; the reference lists the tensors of a single file so. */
+const inOrder = ({ tensors }: Checkpoint): [string, StoredTensor][] => [...tensors].sort(([a], [b]) => (a < b ? -1 : 1));
 
 function checkComplete({ checkpoint, config, rules, headless }: Subject, found: readonly FoundTensor[]): void {
   const untied = config.boolean('tie_word_embeddings') !== true && !headless;
@@ -68,19 +68,19 @@ export function findTensors(subject: Subject): FoundTensor[] {
   for (const [stored, { shard, tensor }] of inOrder(checkpoint)) {
     const name = canonicalName(architecture, stored);
     if (architecture.ignored?.some((pattern) => pattern.test(name))) continue;
-    const path = checkpoint.shards[shard]?.path ?? checkpoint.dir;
+    const at = { path: checkpoint.shards[shard]?.path ?? checkpoint.dir, tensor: oneLine(stored) };
     const [, module = '', suffix = ''] = /^(.*)(\.weight|\.bias)$/.exec(name) ?? [];
     const concrete = rules.get(module);
-    if (!concrete) throw new TaraError('TARA_TENSOR_UNKNOWN', { path, tensor: stored, architecture: architecture.name });
+    if (!concrete) throw new TaraError('TARA_TENSOR_UNKNOWN', { ...at, architecture: architecture.name });
     const { dtype, shape } = tensor;
-    if (!DTYPES.includes(dtype)) throw new TaraError('TARA_TENSOR_DTYPE', { path, tensor: stored, dtype, known: DTYPES.join(', ') });
+    if (!DTYPES.includes(dtype)) throw new TaraError('TARA_TENSOR_DTYPE', { ...at, dtype, known: DTYPES.join(', ') });
     const { rule, to } = concrete;
     const expected = storedShape(rule, suffix === '.bias', subject);
     if (expected.length !== shape.length || expected.some((size, index) => size !== shape[index])) {
-      throw new TaraError('TARA_TENSOR_SHAPE', { path, tensor: stored, actual: dimensions(shape), expected: dimensions(expected) });
+      throw new TaraError('TARA_TENSOR_SHAPE', { ...at, actual: dimensions(shape), expected: dimensions(expected) });
     }
     const twin = found.get(name);
-    if (twin) throw new TaraError('TARA_TENSOR_DUPLICATE', { path, tensor: stored, other: twin.stored });
+    if (twin) throw new TaraError('TARA_TENSOR_DUPLICATE', { ...at, other: oneLine(twin.stored) });
     const transposed = rule.transposed === true && suffix === '.weight';
     found.set(name, { name, stored, shard, dtype, rule, target: to + suffix, ne: transposed ? [...shape] : shape.toReversed(), transposed });
   }

@@ -3,6 +3,7 @@
  * transformers fills in by itself is filled in, and rope_theta + rope_scaling become rope parameters.
  */
 import { TaraError } from '../errors.js';
+import { oneLine } from '../formats/one-line.js';
 import { isRecord, type Json } from './files.js';
 
 export interface ModelConfig {
@@ -64,7 +65,7 @@ export function modelConfig(path: string, raw: Json, assumed: (given: Json) => J
   const text = SUBCONFIGS.map((key) => raw[key]).find(isRecord) ?? {};
   const given = { ...raw, ...text };
   const values: Json = { ...assumed(given), ...nonNull(given) };
-  const invalid = (reason: string): TaraError => new TaraError('TARA_CONFIG_INVALID', { path, reason });
+  const invalid = (reason: string): TaraError => new TaraError('TARA_CONFIG_INVALID', { path, reason: oneLine(reason) });
   const find = (...keys: string[]): unknown => values[keys.find((key) => values[key] != null) ?? ''];
   const number = (...keys: string[]): number | undefined => {
     const value = find(...keys);

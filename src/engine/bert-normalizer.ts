@@ -21,7 +21,7 @@ const LONG_WORD = /[^\p{White_Space}\p{P}$+<=>^`|~]{101,}/gu;
 const NOWHERE = '\u{14646}';
 
 /** Each character by itself: the end of a word does not change how a sigma is written. */
-const lowered = (text: string): string => Array.from(text, (char) => char.toLowerCase()).join('');
+export const lowered = (text: string): string => Array.from(text, (char) => char.toLowerCase()).join('');
 
 export const bertNormalizer = ({ lowercase, stripAccents }: BertOptions) => (text: string): string => {
   const clean = text.replace(DROPPED, '').replace(CHINESE, ' $& ');

@@ -139,7 +139,7 @@ export class NativeModel implements Model {
     const texts = typeof input === 'string' ? [input] : input;
     if (!Array.isArray(texts)) throw guard.refuse('texts', 'must be a string or a list of strings');
     if (texts.length === 0) return [];
-    const blobs = texts.map((text) => this.#reader.read(guard.text('texts', text), false));
+    const blobs = texts.map((text) => this.#reader.read(guard.text('texts', text), true));
     const normalize = guard.boolean('normalize', options.normalize) ?? true;
     const { data, blob } = await this.#start('engine.embed', { normalize }, blobs, options).done;
     const { dimensions } = data as { dimensions: number };

@@ -4,7 +4,8 @@
  * from the left; what lies between them is normalised where llama.cpp would not, or not in the same way.
  */
 import { isGgufArray, metadataOf, type GgufFile } from '../formats/index.js';
-import { bertNormalizer } from './bert-normalizer.js';
+import { bertNormalizer, lowered } from './bert-normalizer.js';
+import { isNormalized, sentencePieceNormalizer } from './sentencepiece-normalizer.js';
 
 export interface TextReader {
   /**
@@ -23,6 +24,7 @@ interface Special {
 }
 
 /** GGUF's token types. */
+const NORMAL = 1;
 const UNKNOWN = 2;
 const CONTROL = 3;
 const USER_DEFINED = 4;
@@ -38,25 +40,39 @@ const COMPOSING = ['qwen2', 'qwen35', 'deepseek-r1-qwen'];
 /** The end tokens that files name: special whatever their type says. */
 const NAMED = ['bos', 'eos', 'eot', 'eom'].map((kind) => `tokenizer.ggml.${kind}_token_id`);
 
-/** The tokens that stand for themselves, or undefined where the file does not type its tokens. */
-function specialsOf(file: GgufFile): Special[] | undefined {
+interface Token {
+  readonly id: number;
+  readonly type: number;
+  readonly text: string;
+}
+
+const isTyped = (file: GgufFile): boolean => isGgufArray(metadataOf(file).get('tokenizer.ggml.token_type'));
+
+/** The tokens that `wanted` picks; texts are decoded for those alone, as there are hundreds of thousands. */
+function* tokensOf(file: GgufFile, wanted: (type: number, id: number) => boolean): Generator<Token> {
   const metadata = metadataOf(file);
   const [tokens, types] = [metadata.get('tokenizer.ggml.tokens'), metadata.get('tokenizer.ggml.token_type')];
-  if (!isGgufArray(tokens) || !isGgufArray(types) || tokens.of !== 'string' || types.of !== 'int32') return undefined;
-  const named = new Set(NAMED.map((key) => metadata.number(key)));
+  if (!isGgufArray(tokens) || !isGgufArray(types) || tokens.of !== 'string' || types.of !== 'int32') return;
   const typeOf = new DataView(types.bytes.buffer, types.bytes.byteOffset, types.bytes.byteLength);
   const texts = Buffer.from(tokens.bytes.buffer, tokens.bytes.byteOffset, tokens.bytes.byteLength);
-  const found: Special[] = [];
-  // Not by items: there are hundreds of thousands, and few of them matter.
   for (let id = 0, at = 0; id < Math.min(tokens.length, types.length); id++) {
     const length = texts.readUInt32LE(at);
     const type = typeOf.getInt32(4 * id, true);
-    if (length > 0 && (type === CONTROL || type === UNKNOWN || type === USER_DEFINED || named.has(id))) {
-      found.push({ id, text: texts.toString('utf8', at + 8, at + 8 + length), userDefined: type === USER_DEFINED });
-    }
+    if (length > 0 && wanted(type, id)) yield { id, type, text: texts.toString('utf8', at + 8, at + 8 + length) };
     at += 8 + length;
   }
-  return found;
+}
+
+/** The tokens that stand for themselves. */
+function specialsOf(file: GgufFile): Special[] {
+  const metadata = metadataOf(file);
+  const named = new Set(NAMED.map((key) => metadata.number(key)));
+  const special = (type: number, id: number): boolean => type === CONTROL || type === UNKNOWN || type === USER_DEFINED || named.has(id);
+  return Array.from(tokensOf(file, special), ({ id, type, text }) => ({ id, text, userDefined: type === USER_DEFINED }));
+}
+
+function* normalPieces(file: GgufFile): Generator<string> {
+  for (const { text } of tokensOf(file, (type) => type === NORMAL)) yield text;
 }
 
 type Part = string | number;
@@ -92,14 +108,20 @@ function splitter(specials: readonly Special[]): Split {
 
 function normalizerOf(file: GgufFile): (text: string) => string {
   const metadata = metadataOf(file);
-  if (metadata.string('tokenizer.ggml.model') === 'bert') {
-    const option = (key: string): boolean | undefined => {
-      const value = metadata.get(`tokenizer.ggml.normalizer.${key}`);
-      return typeof value === 'boolean' ? value : undefined;
-    };
+  const option = (key: string): boolean | undefined => {
+    const value = metadata.get(`tokenizer.ggml.normalizer.${key}`);
+    return typeof value === 'boolean' ? value : undefined;
+  };
+  const model = metadata.string('tokenizer.ggml.model');
+  if (model === 'bert') {
     const lowercase = option('lowercase') ?? true;
     return bertNormalizer({ lowercase, stripAccents: option('strip_accents') ?? lowercase });
   }
+  // Native code takes this option, too, from llama.cpp.
+  if (model === 'whitespace' && option('lowercase') === true) return lowered;
+  // Gemma's, which put no space in front, never normalise.
+  const dummyPrefix = metadata.get('tokenizer.ggml.add_space_prefix') !== false;
+  if (model === 'llama' && dummyPrefix && isNormalized(normalPieces(file))) return sentencePieceNormalizer;
   return COMPOSING.includes(metadata.string('tokenizer.ggml.pre') ?? '') ? (text) => text.normalize('NFC') : (text) => text;
 }
 
@@ -116,10 +138,10 @@ const encoded = (part: Part): Uint8Array => {
 export function textReader(file: GgufFile): TextReader {
   const specials = specialsOf(file);
   const normalize = normalizerOf(file);
-  const all = splitter(specials ?? []);
-  const userDefined = splitter((specials ?? []).filter((special) => special.userDefined));
+  const all = splitter(specials);
+  const userDefined = splitter(specials.filter((special) => special.userDefined));
   return {
-    findsSpecials: specials !== undefined,
+    findsSpecials: isTyped(file),
     read: (text, parseSpecial) => {
       // Half of a character becomes U+FFFD before anything compares or composes.
       const parts = (parseSpecial ? all : userDefined)(text.toWellFormed());

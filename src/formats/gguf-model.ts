@@ -158,7 +158,8 @@ function checkLayout(file: GgufFile, refuse: Refuse): void {
 
 function checkTypes(tensors: readonly GgufTensor[], refuse: Refuse): void {
   for (const { name, ne, type } of tensors) {
-    const single = ne.slice(1).every((n) => n === 1) || name.endsWith('_norm.weight');
+    // A classifier with one class is a matrix of one row.
+    const single = (ne.slice(1).every((n) => n === 1) && name !== 'cls.output.weight') || name.endsWith('_norm.weight');
     if (single && type !== 'f32' && /\.(weight|bias)$/.test(name)) throw refuse(`tensor ${name} is of type ${type}; vectors must be f32`);
     if (NO_MATMUL.has(type) && name.endsWith('.weight') && !INDEX_TENSOR.test(name)) throw refuse(`tensor ${name} is of type ${type}, which ggml cannot multiply with`);
   }

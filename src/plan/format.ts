@@ -1,2 +1,2 @@
-/** The version of the plan format; apart from the schema, so that who only makes plans need not load what checks foreign ones. */
+/** The number of the plan format; a plan of another number is refused. */
 export const PLAN_FORMAT = 1;

@@ -3,8 +3,6 @@ import { z } from 'zod';
 import { GGML_TYPE_NAMES } from '../formats/ggml-types.js';
 import { PLAN_FORMAT } from './format.js';
 
-export { PLAN_FORMAT };
-
 const id = z.string().min(1).max(64);
 const count = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 const index = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);

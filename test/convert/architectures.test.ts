@@ -2,16 +2,17 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../src/convert/architectures/index.js';
 import { llama } from '../../src/convert/architectures/llama.js';
 import { knownArchitectures } from '../../src/convert/architectures/plugins.js';
 import { planConvert, type ConvertInput } from '../../src/convert/plan-convert.js';
-import type { PlanWithBlobs } from '../../src/plan/schema.js';
+import { planSchema, type PlanWithBlobs } from '../../src/plan/schema.js';
 import { fixtureNames, readFixture, rebuild, type ArchitectureFixture } from './architecture-fixtures.js';
 import { runReference } from './executor.js';
 import { manifestKv } from './manifest.js';
-import { exactValues, temporaryFolder, tinyAdapter } from './tiny.js';
+import { exactValues, temporaryFolder, tinyAdapter, writeJson } from './tiny.js';
 
 const folder = temporaryFolder();
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,7 +50,7 @@ describe.each(fixtureNames())('an adapter on %s', (name) => {
     const modules = Object.fromEntries(matrices.map(([tensor, shape]): [string, [number, number]] => [tensor.replace('.weight', ''), (isTurned ? shape.toReversed() : shape) as [number, number]]));
     const adapter = tinyAdapter(folder, `adapter-${name}`, modules, 40);
 
-    const added = new Map(Object.entries(modules).map(([module, [out, inner]], index) => {
+    const added = new Map<string, (i: number) => number>(Object.entries(modules).map(([module, [out, inner]], index) => {
       const [a, b] = [exactValues(2 * inner, 40 + 2 * index), exactValues(2 * out, 41 + 2 * index)];
       const at = (row: number, col: number): number => 2 * ((b[2 * row] ?? 0) * (a[col] ?? 0) + (b[2 * row + 1] ?? 0) * (a[inner + col] ?? 0));
       return [`${module}.weight`, (i: number) => (isTurned ? at(i % out, Math.floor(i / out)) : at(Math.floor(i / inner), i % inner))] as const;
@@ -102,15 +103,33 @@ describe('faults of a checkpoint', () => {
     expect((await plan(base, 'f32')).plan.tensors).toHaveLength(readFixture('gpt2-without-prefix').expected.length);
   });
 
-  it('reads shards in the order of their names, and the tensors of each in the order of theirs', async () => {
+  it('lists the tensors of shards as those of one file', async () => {
     const fixture = readFixture('qwen3-untied-f16');
     const base = rebuild(folder, 'sharded', fixture, 2);
     const whole = await runReference((await plan(rebuild(folder, 'whole', fixture), 'f16')).plan, 'out');
     const sharded = await runReference((await plan(base, 'f16')).plan, 'out');
-    const half = Math.ceil(whole.length / 2);
     expect(sharded).toEqual(whole);
-    expect(new Set((await plan(base, 'f16')).plan.tensors.slice(0, half).map(({ steps: [first] }) => first?.op === 'read' && first.src))).toEqual(new Set(['base']));
   });
+});
+
+/** The paths of all values in a configuration, objects and what is in them. */
+const pathsOf = (value: object): string[][] => Object.entries(value).flatMap(([key, inner]: [string, unknown]) => [
+  [key], ...(typeof inner === 'object' && inner !== null && !Array.isArray(inner) ? pathsOf(inner).map((path) => [key, ...path]) : []),
+]);
+
+it('whatever stands in config.json, it is planned or refused in one line', async () => {
+  const odd: unknown[] = [null, '7', -1, 0, 1.5, 1e12, 1e300, true, [], {}, [1], { a: 1 }, 'x\n'.repeat(9), 3, 511, 2 ** 31];
+  const bases = new Map(fixtureNames().map((name) => [name, rebuild(folder, `odd-${name}`, readFixture(name))]));
+  await fc.assert(fc.asyncProperty(fc.constantFrom(...bases), fc.nat(), fc.constantFrom(...odd), async ([name, base], pick, value) => {
+    const config = structuredClone(readFixture(name).config) as Record<string, unknown>;
+    const paths = [...pathsOf(config), ...['rope_parameters', 'rope_scaling', 'rope_theta', 'text_config', 'partial_rotary_factor', 'id2label', 'n_inner', 'rope_local_base_freq'].map((key) => [key])];
+    const path = paths[pick % paths.length] ?? [];
+    const owner = path.slice(0, -1).reduce((inner, key) => inner[key] as Record<string, unknown>, config);
+    owner[path.at(-1) ?? ''] = value;
+    writeJson(base, 'config.json', config);
+    const outcome = await plan(base, 'f16').then(({ plan: planned }) => planSchema.safeParse(planned).success, (error: { code: string; message: string }) => `${error.code}: ${error.message}`);
+    expect(String(outcome)).toMatch(/^(true|TARA_(?!INTERNAL)\w+: .*)$/);
+  }), { numRuns: 150 });
 });
 
 describe('null switches off what is left out by default', () => {

@@ -127,10 +127,7 @@ describe.skipIf(!built)('every conversion', () => {
         await convert({ base, adapters: [] }, join(dir, `plain-${index}.gguf`), 'f16');
         await convert({ base, adapters: [] }, join(dir, `layers-${index}.gguf`), 'Q4_0');
       }
-      // A preset stands in the order of layers, a plain conversion in that of the shards, as the reference's does.
-      expect(new Set([0, 1, 2].map((index) => sha256(join(dir, `layers-${index}.gguf`)))).size).toBe(1);
-      expect(sha256(join(dir, 'plain-2.gguf'))).toBe(sha256(join(dir, 'plain-1.gguf')));
-      expect(await contents(join(dir, 'plain-1.gguf'))).toEqual(await contents(join(dir, 'plain-0.gguf')));
+      for (const kind of ['plain', 'layers']) expect(new Set([0, 1, 2].map((index) => sha256(join(dir, `${kind}-${index}.gguf`)))).size).toBe(1);
       rmSync(dir, { recursive: true });
     }), { numRuns: 8 });
   });

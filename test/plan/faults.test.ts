@@ -7,7 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { addonPaths } from '../../src/engine/loader.js';
 import { TaraError } from '../../src/errors.js';
 import { readGguf } from '../../src/formats/index.js';
-import { layerOrder, lower, parsePlan, type PlanStep, type PlanWithBlobs, preset, presetTypes, printPlan, runPlan } from '../../src/plan/index.js';
+import { layerOrder, lower, type PlanStep, type PlanWithBlobs, preset, presetTypes, printPlan, runPlan } from '../../src/plan/index.js';
+import { parsePlan } from '../../src/plan/parse.js';
 import { lowerOne, planOne, read, ref, runOne, type Stored, writeTensors } from './one-tensor.js';
 import { bytesOf, K_QUANTABLE, quantizePlan, random, scratch, weights, writeGguf, writeLlama } from './synthetic.js';
 

@@ -1,7 +1,8 @@
 /** Plans of one tensor: its inputs in a safetensors file of any float type, its steps, and its values as float32. */
 import { writeFile } from 'node:fs/promises';
 import { readSafetensors } from '../../src/formats/index.js';
-import { lower, parsePlan, type Lowered, type PlanStep, type PlanWithBlobs, runPlan, type RunOptions } from '../../src/plan/index.js';
+import { lower, type Lowered, type PlanStep, type PlanWithBlobs, runPlan, type RunOptions } from '../../src/plan/index.js';
+import { parsePlan } from '../../src/plan/parse.js';
 import { floatToHalf } from '../convert/executor.js';
 import { floatsOf } from './synthetic.js';
 

@@ -1,7 +1,8 @@
 /** Each step against its definition, written plainly in JavaScript. */
 import { describe, expect, it } from 'vitest';
 import { ggmlType, type GgmlTypeName, readGguf } from '../../src/formats/index.js';
-import { lower, parsePlan, type Plan, type PlanStep, runPlan } from '../../src/plan/index.js';
+import { lower, type Plan, type PlanStep, runPlan } from '../../src/plan/index.js';
+import { parsePlan } from '../../src/plan/parse.js';
 import { floatToHalf, halfToFloat } from '../convert/executor.js';
 import { bytesOf, floatsOf, random, scratch, sha256, type SyntheticTensor, tensorHashes, weights, writeGguf } from './synthetic.js';
 

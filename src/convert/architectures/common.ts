@@ -118,7 +118,7 @@ export function llama3RopeFactors(config: ModelConfig, headDim: number): number[
   const high = ropeNumber(config, 'high_freq_factor') ?? 4;
   const original = ropeNumber(config, 'original_max_position_embeddings') ?? 8192;
   if (low === high) throw config.invalid('low_freq_factor and high_freq_factor of the rope parameters are equal');
-  return Array.from({ length: Math.ceil(headDim / 2) }, (_, i) => {
+  const factors = Array.from({ length: Math.ceil(headDim / 2) }, (_, i) => {
     const frequency = f(1 / f(Math.pow(base, f((2 * i) / headDim))));
     const wavelength = f(f(1 / frequency) * f(2 * Math.PI));
     if (wavelength < f(original / high)) return 1;
@@ -126,4 +126,6 @@ export function llama3RopeFactors(config: ModelConfig, headDim: number): number[
     const smooth = f(f(f(f(1 / wavelength) * f(original)) - f(low)) / f(high - low));
     return f(1 / f(f(f(1 - smooth) / f(factor)) + smooth));
   });
+  if (!factors.every(Number.isFinite)) throw config.invalid('the rope parameters give no finite frequencies');
+  return factors;
 }

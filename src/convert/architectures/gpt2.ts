@@ -7,6 +7,9 @@ import type { Architecture } from './description.js';
 /** The feed-forward width is four times the model's unless it is stated. */
 const inner = (config: ModelConfig): number => (config.number('n_inner') === undefined ? 4 * config.count('n_embd') : config.count('n_inner'));
 
+/** llama.cpp takes the context for the number of learned positions. */
+const positions = (config: ModelConfig): number => config.count('n_ctx', 'n_positions');
+
 export const gpt2: Architecture = {
   name: 'gpt2',
   huggingFace: ['GPT2LMHeadModel'],
@@ -22,7 +25,7 @@ export const gpt2: Architecture = {
   layers: layerCount,
   dims: (config) => ({
     vocab: config.count('vocab_size'),
-    positions: config.count('n_positions'),
+    positions: positions(config),
     hidden: config.count('n_embd'),
     inner: inner(config),
     heads: config.count('n_head'),
@@ -48,7 +51,7 @@ export const gpt2: Architecture = {
   ignored: [/\.attn\.(masked_)?bias$/],
   metadata: (config, { fileType }) => [
     u32('gpt2.block_count', layerCount(config)),
-    u32('gpt2.context_length', config.count('n_ctx', 'n_positions')),
+    u32('gpt2.context_length', positions(config)),
     u32('gpt2.embedding_length', config.count('n_embd')),
     u32('gpt2.feed_forward_length', inner(config)),
     u32('gpt2.attention.head_count', config.count('n_head')),

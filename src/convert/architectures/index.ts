@@ -3,6 +3,7 @@
  * module in a plugin. Imports: errors, plan, zod, convert's own files.
  */
 import { TaraError } from '../../errors.js';
+import { oneLine } from '../../formats/one-line.js';
 import { bert } from './bert.js';
 import type { Architecture } from './description.js';
 import { gemma2 } from './gemma2.js';
@@ -23,7 +24,7 @@ export function architectureByHuggingFace(path: string, name: string | undefined
   const found = all.find((architecture) => name !== undefined && architecture.huggingFace.includes(name));
   if (found) return found;
   const known = all.flatMap((architecture) => architecture.huggingFace).join(', ');
-  throw new TaraError('TARA_ARCHITECTURE_UNKNOWN', { path, architecture: name ?? '(none named)', known });
+  throw new TaraError('TARA_ARCHITECTURE_UNKNOWN', { path, architecture: oneLine(name ?? '(none named)'), known });
 }
 
 /** The architecture of a GGUF file, where its tensor names and row orders are known. */

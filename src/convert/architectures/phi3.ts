@@ -11,7 +11,7 @@ const rotaryDims = (config: ModelConfig): number =>
 function factors(config: ModelConfig, key: string): readonly number[] {
   const list = ropeOf(config)[key];
   const length = rotaryDims(config) / 2;
-  const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value);
+  const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(Math.fround(value));
   if (!Array.isArray(list) || !list.every(isNumber) || list.length !== length) throw config.invalid(`${key} of the rope parameters must be ${length} numbers`);
   return list;
 }

@@ -1,41 +1,12 @@
 /** Architectures that plugins add: modules whose default export is one, imported where conversions are planned. */
-import { z } from 'zod';
 import { TaraError } from '../../errors.js';
 import { oneLine } from '../../formats/one-line.js';
 import { ARCHITECTURES } from './index.js';
 import type { Architecture } from './description.js';
 
-const callable = z.custom<(...given: never[]) => unknown>((value) => typeof value === 'function', 'must be a function');
-const pattern = z.instanceof(RegExp);
-const name = z.string().min(1);
-
-const rule = z.strictObject({
-  from: name,
-  to: name,
-  shape: z.array(name).min(1).max(4),
-  transposed: z.boolean().optional(),
-  plus: z.number().optional(),
-  ropeHeads: name.optional(),
-  needed: z.enum(['always', 'untied', 'never']).optional(),
-  bias: z.boolean().optional(),
-}).refine(({ transposed, shape }) => transposed !== true || shape.length === 2, 'only a matrix can be transposed');
-
-const description = z.strictObject({
-  name,
-  huggingFace: z.array(name).min(1),
-  assumed: callable,
-  dims: callable,
-  layers: callable,
-  renamed: z.array(z.tuple([pattern, z.string()])).optional(),
-  tensors: z.array(rule).min(1),
-  ignored: z.array(pattern).optional(),
-  computed: callable.optional(),
-  leading: callable.optional(),
-  metadata: callable,
-  tokenizers: z.array(z.enum(['llama', 'sentencepiece', 'gemma', 'phi3', 'bpe', 'wordpiece'])).min(1),
-});
-
-function checked(module: string, value: unknown): Architecture {
+async function checked(module: string, value: unknown): Promise<Architecture> {
+  // zod takes a tenth of a second to load, and few conversions have a plugin.
+  const { description } = await import('./plugin-shape.js');
   const invalid = (reason: string): TaraError => new TaraError('TARA_ARCHITECTURE_INVALID', { module, reason: oneLine(reason) });
   const parsed = description.safeParse(value);
   if (!parsed.success) {
@@ -51,7 +22,7 @@ function checked(module: string, value: unknown): Architecture {
 async function load(module: string): Promise<Architecture> {
   try {
     if (!module.startsWith('file:')) throw new TypeError('it must be named by a file: URL');
-    return checked(module, ((await import(module)) as { readonly default?: unknown }).default);
+    return await checked(module, ((await import(module)) as { readonly default?: unknown }).default);
   } catch (thrown) {
     if (thrown instanceof TaraError) throw thrown;
     throw new TaraError('TARA_ARCHITECTURE_INVALID', { module, reason: oneLine(thrown instanceof Error ? thrown.message : String(thrown)) }, { cause: thrown });

@@ -42,7 +42,8 @@ function partFor(text: string, tokenizer: Json): Json {
   const { vocab, merges } = model;
   if (!isRecord(vocab) || !Array.isArray(merges)) return tokenizer;
   const occurring = new Set<string>();
-  for (const variant of [text, ` ${text}`, text.normalize('NFC'), ` ${text.normalize('NFC')}`]) {
+  // With the space that some put in front, and composed, as some compose it.
+  for (const variant of new Set([` ${text}`, ` ${text.normalize('NFC')}`])) {
     const mapped = byteLevelText(variant);
     for (let length = 1; length <= MAX_OCCURRING; length++) {
       for (let at = 0; at + length <= mapped.length; at++) occurring.add(mapped.slice(at, at + length));
@@ -72,8 +73,8 @@ export function pretokenizerHash(tokenizer: Json, whole = false): string {
 /** A pre-tokenizer without what changes no token. */
 const essence = (part: unknown): unknown => {
   if (!isRecord(part)) return part;
-  const { trim_offsets: _, pretokenizers, ...rest } = part;
-  return Array.isArray(pretokenizers) ? { ...rest, pretokenizers: pretokenizers.map(essence) } : rest;
+  const parts = part['pretokenizers'];
+  return { ...part, trim_offsets: undefined, pretokenizers: Array.isArray(parts) ? parts.map(essence) : undefined };
 };
 
 const isStructure = (tokenizer: Json, name: string): boolean =>
