@@ -8,6 +8,12 @@
 #include "ggml.h"
 #include "quant/lanes/kernels.h"
 
+namespace tara::quant {
+
+bool encode_wide(ggml_type type, const float * from, void * to, int64_t rows, int64_t cols, const float * weights);
+
+}  // namespace tara::quant
+
 namespace {
 
 constexpr ggml_type TYPES[] = {
@@ -45,13 +51,17 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t * data, size_t size) {
   const size_t bytes = static_cast<size_t>(rows) * ggml_row_size(type, cols);
   std::vector<uint8_t> expected(bytes), got(bytes);
   ggml_quantize_chunk(type, values.data(), expected.data(), 0, rows, cols, weights);
-  for (const auto & [name, isa] : ISA_NAMES) {
-    if (!isa_runs_here(isa) || !encode_lanes(isa, type, values.data(), got.data(), rows, cols, weights)) continue;
-    if (expected == got) continue;
+  const auto compare = [&](const char * name) {
+    if (expected == got) return;
     size_t at = 0;
     while (expected[at] == got[at]) ++at;
     std::fprintf(stderr, "%s, %s: byte %zu of %zu differs (%u against ggml's %u)\n", name, ggml_type_name(type), at, bytes, got[at], expected[at]);
     std::abort();
+  };
+  for (const auto & [name, isa] : ISA_NAMES) {
+    if (isa_runs_here(isa) && encode_lanes(isa, type, values.data(), got.data(), rows, cols, weights)) compare(name);
   }
+  encode_wide(type, values.data(), got.data(), rows, cols, weights);
+  compare("wide");
   return 0;
 }
