@@ -12,5 +12,5 @@ export type { BuildReport } from './phases/build.js';
 export type { BuildOptions } from './phases/build-inputs.js';
 export type { Phases, PhaseView } from './phases/phases.js';
 export { registryAccess, type RegistryAccess } from './phases/service.js';
-export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices } from './chat/index.js';
-export { createModelStore, type Lease, type ModelStore } from './models/index.js';
+export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
+export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';

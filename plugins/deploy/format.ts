@@ -3,8 +3,9 @@
  *
  *   current.json      which release is served; its replacement by rename is the switch
  *   journal.jsonl     what happened, one line each
- *   releases/ID/      manifest.json, config.json, routing.json, models/, adapters/, config/
+ *   releases/ID/      manifest.json, config.json, routing.json, models/[DOMAIN/], adapters/DOMAIN/, config/
  */
+import type { DeployedFile, DeployFile } from 'tara-gguf/plugin';
 import { z } from 'zod';
 
 /** PHASE-NUMBER-RANDOM: the number counts all releases of the target. */
@@ -42,11 +43,26 @@ export const manifestSchema = z.object({
 });
 export type Manifest = z.infer<typeof manifestSchema>;
 
+const FOLDERS: Readonly<Record<DeployFile['role'], string>> = { model: 'models', adapter: 'adapters', config: 'config' };
+
+/** Where files of a role and domain lie in a release. */
+export const folderOf = ({ role, domain }: Pick<DeployFile, 'role' | 'domain'>): string => (domain === undefined ? FOLDERS[role] : `${FOLDERS[role]}/${domain}`);
+
+/** The same read back: a file's place says what it is for. */
+export function placeOf(path: string): Pick<DeployedFile, 'role' | 'domain'> {
+  const [folder, ...rest] = path.split('/');
+  const role = folder === FOLDERS.model ? 'model' : folder === FOLDERS.adapter ? 'adapter' : 'config';
+  return { role, domain: rest.length > 1 ? rest[0] ?? null : null };
+}
+
 /** config.json of a release: what a server needs to load it. Paths are relative to the release. */
 export interface ReleaseConfig {
   readonly format: 1;
   readonly phase: number;
   readonly release: string;
+  /** What answers where no domain fits. */
   readonly model: string | null;
+  /** Models of one domain each, where the release has such. */
+  readonly models?: readonly { readonly domain: string; readonly path: string }[];
   readonly adapters: readonly { readonly domain: string; readonly path: string }[];
 }

@@ -1,12 +1,11 @@
 /** Writes a release folder: the files, what a server reads, and the manifest last. */
 import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { TaraError, type DeployedFile, type DeployFile, type DeployRequest } from 'tara-gguf/plugin';
+import { TaraError, type DeployFile, type DeployRequest } from 'tara-gguf/plugin';
 import { copyDurably, hashFile, syncFolder, writeNew } from './disk.js';
-import type { Manifest, ReleaseConfig } from './format.js';
+import { folderOf, type Manifest, type ReleaseConfig } from './format.js';
 import { MANIFEST } from './target.js';
 
-const FOLDERS = { model: 'models', adapter: 'adapters', config: 'config' } as const;
 const DOMAIN = /^[a-z0-9][a-z0-9_-]{0,63}$/;
 
 export interface PlacedFile {
@@ -20,7 +19,7 @@ export function placeFiles(files: readonly DeployFile[]): PlacedFile[] {
   const taken = new Set<string>();
   return files.map((file) => {
     if (file.domain !== undefined && !DOMAIN.test(file.domain)) throw new TaraError('TARA_OPTION_INVALID', { option: 'domain', reason: `${JSON.stringify(file.domain.slice(0, 80))} is no name of a domain` });
-    const folder = FOLDERS[file.role] + (file.role === 'adapter' && file.domain !== undefined ? `/${file.domain}` : '');
+    const folder = folderOf(file);
     const name = basename(file.path).replace(/[\\\p{Cc}]/gu, '_');
     let path = `${folder}/${name}`;
     for (let count = 2; taken.has(path.toLowerCase()); count++) path = `${folder}/${count}-${name}`;
@@ -32,8 +31,14 @@ export function placeFiles(files: readonly DeployFile[]): PlacedFile[] {
 const routingOf = (metadata: Readonly<Record<string, unknown>>): unknown => metadata.routing ?? { domains: metadata.domains ?? [] };
 
 function configOf(id: string, phase: number, placed: readonly PlacedFile[]): ReleaseConfig {
-  const adapters = placed.filter(({ file }) => file.role === 'adapter').map(({ file, path }) => ({ domain: file.domain ?? '', path }));
-  return { format: 1, phase, release: id, model: placed.find(({ file }) => file.role === 'model')?.path ?? null, adapters };
+  const ofDomains = (role: DeployFile['role']) => placed.flatMap(({ file, path }) => (file.role === role && file.domain !== undefined ? [{ domain: file.domain, path }] : []));
+  const models = ofDomains('model');
+  return {
+    format: 1, phase, release: id,
+    model: placed.find(({ file }) => file.role === 'model')?.path ?? null,
+    ...(models.length > 0 && { models }),
+    adapters: ofDomains('adapter'),
+  };
 }
 
 export interface WriteOptions {
@@ -48,7 +53,7 @@ export interface WriteOptions {
 /** Fills the (empty) folder; everything in it is durable when this returns. */
 export async function writeRelease({ id, folder, placed, request, onBytes, afterFile }: WriteOptions): Promise<Manifest> {
   const folders = new Set<string>([folder]);
-  const files: DeployedFile[] = [];
+  const files: Manifest['files'] = [];
   for (const { file, path } of placed) {
     const to = join(folder, ...path.split('/'));
     await mkdir(dirname(to), { recursive: true });

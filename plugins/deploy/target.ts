@@ -5,7 +5,7 @@ import { lstat, mkdir, open, readdir, readFile, rm, stat } from 'node:fs/promise
 import { dirname, join } from 'node:path';
 import { TaraError, type DeployedFile } from 'tara-gguf/plugin';
 import { codeOf, readError, replaceFile, writeError } from './disk.js';
-import { currentSchema, manifestSchema, PARTIAL, RELEASE_ID, type Current, type Manifest } from './format.js';
+import { currentSchema, manifestSchema, PARTIAL, placeOf, RELEASE_ID, type Current, type Manifest } from './format.js';
 
 const MOST_BYTES = 64 << 20;
 
@@ -140,4 +140,4 @@ async function addToJournal(target: string, line: JournalLine): Promise<void> {
   }
 }
 
-export const filesOf = ({ files }: Manifest): DeployedFile[] => files.map(({ path, bytes, sha256 }) => ({ path, bytes, sha256 }));
+export const filesOf = ({ files }: Manifest): DeployedFile[] => files.map(({ path, bytes, sha256 }) => ({ path, ...placeOf(path), bytes, sha256 }));

@@ -6,13 +6,18 @@ import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
 
+/** A model to answer from, and which of its loaded adapters to answer with. */
+export interface DomainLease extends Lease {
+  readonly adapters?: GenerateOptions['adapters'];
+}
+
 export interface ChatServices {
   readonly hooks: HookCaller;
   /** Absent where no plugin provides it: nothing is analysed, the request's domain or `none` is used. */
   readonly emotion: Emotion | undefined;
   readonly router: Router | undefined;
   /** A lease on the model that answers in a domain. */
-  acquire(domain: string, signal: AbortSignal | undefined): Promise<Lease>;
+  acquire(domain: string, signal: AbortSignal | undefined): Promise<DomainLease>;
 }
 
 export interface ChatRequest {
@@ -82,7 +87,7 @@ export function createChat(services: ChatServices): Chat {
 
     const prompt = await hooks.waterfall('chat:prompt', asked, call);
     using lease = await services.acquire(domain, request.signal);
-    const generation = lease.model.generate([...prompt.messages], { ...request.generate, ...call });
+    const generation = lease.model.generate([...prompt.messages], { ...request.generate, ...(lease.adapters && { adapters: lease.adapters }), ...call });
     const withheld = hooks.has('chat:reply');
     let text = '';
     for await (const chunk of generation) {

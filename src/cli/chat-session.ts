@@ -1,9 +1,10 @@
-/** A conversation with one model file through emotion, router and hooks, as chat and demo hold it. */
-import { createChat, type ChatEvent } from '../chat/index.js';
+/** A conversation with the files of a build or release through emotion, router and hooks, as chat and demo hold it. */
+import { createChat, type ChatEvent, type DomainLease } from '../chat/index.js';
 import { createEngine, type GenerateOptions, type LoadOptions } from '../engine/index.js';
+import { TaraError } from '../errors.js';
 import { CAPABILITIES } from '../kernel/capabilities.js';
 import type { ChatMessage } from '../kernel/hook-table.js';
-import { createModelStore } from '../models/index.js';
+import { createModelStore, servedDomains, servedIn, type ServedFile } from '../models/index.js';
 import type { CoreContext } from './context.js';
 
 export interface Turn {
@@ -34,16 +35,24 @@ export interface ChatSession extends AsyncDisposable {
 /** Messages of a conversation that are sent again; older ones are forgotten. */
 const REMEMBERED = 12;
 
-export async function openChatSession(context: CoreContext, path: string, options: ChatSessionOptions): Promise<ChatSession> {
+/** Loads what answers where no domain fits; models of other domains are loaded when they are asked, and kept while memory allows. */
+export async function openChatSession(context: CoreContext, files: readonly ServedFile[], options: ChatSessionOptions): Promise<ChatSession> {
   const host = await context.plugins();
   const engine = createEngine();
   const models = createModelStore(engine);
-  const lease = await models.acquire(path, options.load);
+  const domains = servedDomains(files);
+  const acquire = async (domain: string, signal?: AbortSignal): Promise<DomainLease> => {
+    const served = servedIn(files, domain);
+    if (!served) throw new TaraError('TARA_INTERNAL', { reason: 'no file to answer from' });
+    const lease = await models.acquire(served.path, { ...options.load, adapters: served.adapters, ...(signal && { signal }) });
+    return { ...lease, adapters: served.use };
+  };
+  const lease = await acquire('');
   const chat = createChat({
     hooks: host.hooks,
     emotion: host.find(CAPABILITIES.emotion),
     router: host.find(CAPABILITIES.router),
-    acquire: () => models.acquire(path, options.load),
+    acquire,
   });
   let messages: ChatMessage[] = [];
 
@@ -54,6 +63,7 @@ export async function openChatSession(context: CoreContext, path: string, option
       const events = chat.reply({
         messages,
         ...(options.domain === undefined ? {} : { domain: options.domain }),
+        ...(domains.length === 0 ? {} : { domains }),
         ...(options.userId === undefined ? {} : { userId: options.userId }),
         generate: options.generate,
         signal: context.signal,

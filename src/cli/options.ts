@@ -21,7 +21,10 @@ export const collect = (value: string, before: readonly string[] | undefined): s
 export const examples = (...lines: string[]): string => `\nExamples:\n${lines.map((line) => `  $ tara-gguf ${line}`).join('\n')}`;
 
 /** What the library calls an option, by what a user typed. */
-const FLAGS: Readonly<Record<string, string>> = { contextSize: '--context', maxTokens: '--max-tokens', stop: '--stop', threads: '--threads', adapter: '--adapter', output: '--output', outputs: '--type' };
+const FLAGS: Readonly<Record<string, string>> = {
+  contextSize: '--context', maxTokens: '--max-tokens', stop: '--stop', threads: '--threads', adapter: '--adapter', output: '--output', outputs: '--type', preTokenizer: '--pre-tokenizer',
+  'merge.method': '--merge', 'merge.density': '--density', 'merge.scale': '--scale', 'merge.seed': '--seed', 'blend.t': '--t',
+};
 
 /** An error of the library that names one of its options, naming the flag instead. */
 export function naming(error: TaraError): TaraError {
@@ -38,6 +41,13 @@ export function textOption(options: Options, name: string): string | undefined {
   const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
   if (typeof value !== 'string' || value === '') throw new TaraError('TARA_OPTION_INVALID', { option: flag, reason: 'it needs a value' });
   return value;
+}
+
+/** --output, which commander has made sure of. */
+export function outputOption(options: Options): string {
+  const output = textOption(options, 'output');
+  if (output === undefined) throw new TaraError('TARA_USAGE', { reason: "missing option '--output'" });
+  return output;
 }
 
 export const listOption = (options: Options, name: string): readonly string[] => {

@@ -7,10 +7,10 @@ import type { CoreContext } from './context.js';
 /** Where a domain's adapter is expected when nobody says otherwise. */
 export const defaultAdapterPath = (context: Pick<CoreContext, 'path'>, name: string): string => context.path(join('models', 'adapters', name));
 
-export const domainJson = ({ name, status, quality, path, text, metrics }: Domain) => ({ name, status, quality, path, text, metrics });
+export const domainJson = ({ name, status, quality, path, text, calibration, metrics }: Domain) => ({ name, status, quality, path, text, calibration, metrics });
 
-export const buildJson = ({ id, status, quantization, compressionType, output, bytes, ratio, seconds, peakRssBytes, quality, reason, cleaned, startedAt, finishedAt }: Build) =>
-  ({ id, status, quantization, compressionType, output, bytes, ratio, seconds, peakRssBytes, quality, reason, cleaned, startedAt, finishedAt });
+export const buildJson = ({ id, status, quantization, compressionType, layout, output, files, bytes, ratio, seconds, peakRssBytes, quality, reason, cleaned, startedAt, finishedAt }: Build) =>
+  ({ id, status, quantization, compressionType, layout, output, files, bytes, ratio, seconds, peakRssBytes, quality, reason, cleaned, startedAt, finishedAt });
 
 export const releaseJson = ({ id, build, target, layout, status, createdAt }: Release) => ({ id, build, target, layout, status, createdAt });
 

@@ -1,9 +1,9 @@
 /** Mean token loss of a model on a domain's own lines: the measure of what a merge or a quantization keeps. */
 import { readFile } from 'node:fs/promises';
-import type { Model } from '../engine/index.js';
+import type { Model, ScoreOptions } from '../engine/index.js';
 import { TaraError } from '../errors.js';
 
-/** A question with its answer, of which only the answer counts, or running text. */
+/** A question with its answer, or running text. */
 export type LossItem = { readonly prompt: string; readonly response: string } | { readonly text: string };
 
 export interface DomainLoss {
@@ -13,6 +13,12 @@ export interface DomainLoss {
   /** Mean over those tokens, in nats. */
   readonly meanLoss: number;
 }
+
+/** `adapters`: those of the model's GGUF LoRAs that it is measured with, by name, with their scales. */
+export type LossOptions = Pick<ScoreOptions, 'signal' | 'adapters'>;
+
+/** What counts of an item: a long one then outweighs no short ones, and a measurement ends in seconds. */
+export const LOSS_TOKENS = 160;
 
 const MOST_BYTES = 64 << 20;
 
@@ -45,28 +51,37 @@ export async function readLossItems(path: string): Promise<LossItem[]> {
   return items;
 }
 
-/** The tokens of an item, and how many at the start are only context. */
-async function tokensOf(model: Model, item: LossItem, signal: AbortSignal | undefined): Promise<{ tokens: Int32Array; context: number }> {
-  if ('text' in item) return { tokens: await model.tokenize(item.text, { signal }), context: 1 };
-  const asked = await model.applyChatTemplate([{ role: 'user', content: item.prompt }], { addGenerationPrompt: true });
-  const context = await model.tokenize(asked, { parseSpecial: true, signal });
-  const answer = await model.tokenize(item.response, { addSpecial: false, signal });
-  return { tokens: Int32Array.from([...context, ...answer]), context: context.length };
+/** An item's tokens: running text by itself, a question and its answer as the model's chat template writes the whole exchange. */
+async function tokensOf(model: Model, item: LossItem, signal: AbortSignal | undefined): Promise<Int32Array> {
+  if ('text' in item) return model.tokenize(item.text, { signal });
+  const exchange = [{ role: 'user', content: item.prompt }, { role: 'assistant', content: item.response }];
+  // The template writes the start token where there is one, as transformers takes it.
+  return model.tokenize(await model.applyChatTemplate(exchange, { addGenerationPrompt: false }), { addSpecial: false, parseSpecial: true, signal });
 }
 
-/** Scores each item by itself; one longer than the context is cut to it. Items with nothing to score are left out. */
-export async function domainLoss(model: Model, items: readonly LossItem[], signal?: AbortSignal): Promise<DomainLoss> {
+/** The items' tokens, each cut to LOSS_TOKENS and to the context. Items without a token to predict are left out. */
+export async function lossTokens(model: Model, items: readonly LossItem[], { signal }: Pick<LossOptions, 'signal'> = {}): Promise<Int32Array[]> {
+  const limit = Math.min(LOSS_TOKENS, model.info.contextSize);
+  const all: Int32Array[] = [];
+  for (const item of items) all.push((await tokensOf(model, item, signal)).subarray(0, limit));
+  return all.filter(({ length }) => length > 1);
+}
+
+/** The loss of every token but the first, each sequence scored by itself. */
+export async function tokenLoss(model: Model, sequences: readonly Int32Array[], options: LossOptions = {}): Promise<DomainLoss> {
   let tokens = 0;
   let loss = 0;
-  let counted = 0;
-  for (const item of items) {
-    const { tokens: all, context } = await tokensOf(model, item, signal);
-    const cut = all.subarray(0, model.info.contextSize);
-    if (cut.length <= Math.max(1, context)) continue;
-    const score = await model.score(cut, { promptTokens: context, signal });
+  for (const sequence of sequences) {
+    const score = await model.score(sequence, options);
     tokens += score.scored;
     loss += score.meanLoss * score.scored;
-    counted += 1;
   }
-  return { items: counted, tokens, meanLoss: tokens > 0 ? loss / tokens : Number.NaN };
+  return { items: sequences.length, tokens, meanLoss: tokens > 0 ? loss / tokens : Number.NaN };
 }
+
+/**
+ * Mean loss over the first LOSS_TOKENS tokens of every item, prompts and the template's own tokens included: what an
+ * adapter is trained on, and what `transformers` gives for `apply_chat_template` of the exchange, truncated.
+ */
+export const domainLoss = async (model: Model, items: readonly LossItem[], options: LossOptions = {}): Promise<DomainLoss> =>
+  tokenLoss(model, await lossTokens(model, items, options), options);

@@ -1,39 +1,52 @@
-/** The `tara.*` keys of a built phase: what is in the file, where it came from, how to answer from it. */
+/** The `tara.*` keys of a built phase's files: what is in them, where they came from, how to answer from them. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { MergeSettings } from '../convert/merge.js';
 import type { HookCaller } from '../kernel/services.js';
 import type { MetadataEntry } from '../plan/index.js';
 import type { Pool } from '../workers/index.js';
 import type { BuildInputs } from './build-inputs.js';
+import type { DomainAdapter } from './build-files.js';
 
 export interface PhaseMetadataInput {
   readonly inputs: BuildInputs;
-  readonly adapters: readonly { readonly dir: string; readonly weight: number }[];
+  readonly adapters: readonly DomainAdapter[];
+  readonly merge: MergeSettings | null;
   readonly hooks: HookCaller;
   readonly pool: Pool;
   readonly signal: AbortSignal | undefined;
 }
 
-const strings = (key: string, items: readonly string[]): MetadataEntry => ({ key, type: 'array', value: { of: 'string', items: [...items] } });
+/** The keys of a file that has these adapters in it. */
+export type FileMetadata = (merged: readonly DomainAdapter[]) => readonly MetadataEntry[];
 
-/** Files whose bytes decide the result; a sharded base is named by its index. */
-async function sourceFiles(inputs: BuildInputs, adapters: PhaseMetadataInput['adapters']): Promise<string[]> {
-  const found = await stat(inputs.base);
+const text = (key: string, value: string): MetadataEntry => ({ key, type: 'string', value });
+const texts = (key: string, items: readonly string[]): MetadataEntry => ({ key, type: 'array', value: { of: 'string', items: [...items] } });
+
+/** Files of the base whose bytes decide the result; a sharded one's shards. */
+async function baseFiles(base: string): Promise<string[]> {
+  if ((await stat(base)).isFile()) return [base];
   const { readCheckpoint } = await import('../formats/index.js');
-  const base = found.isFile() ? [inputs.base] : (await readCheckpoint(inputs.base)).shards.map(({ path }) => path);
-  return [...base, ...adapters.map(({ dir }) => join(dir, 'adapter_model.safetensors'))];
+  return (await readCheckpoint(base)).shards.map(({ path }) => path);
 }
 
-export async function phaseMetadata({ inputs, adapters, hooks, pool, signal }: PhaseMetadataInput): Promise<MetadataEntry[]> {
-  const files = await sourceFiles(inputs, adapters);
-  const hashes = await Promise.all(files.map((path) => pool.run<string>('workers/hash-file', path, { signal })));
+/** Hashes the sources and asks the hook `phase:metadata`, once for all files. */
+export async function phaseMetadata({ inputs, adapters, merge, hooks, pool, signal }: PhaseMetadataInput): Promise<FileMetadata> {
+  const hash = async (path: string) => `sha256:${await pool.run<string>('workers/hash-file', path, { signal })}`;
+  const base = await Promise.all((await baseFiles(inputs.base)).map(hash));
+  const hashes = new Map(await Promise.all(adapters.map(async ({ name, dir }) => [name, await hash(join(dir, 'adapter_model.safetensors'))] as const)));
   const names = inputs.domains.map(({ name }) => name);
   const { metadata } = await hooks.waterfall('phase:metadata', { phase: inputs.phase.number, domains: names, metadata: {} }, signal ? { signal } : {});
-  return [
+  const inside = (merged: readonly DomainAdapter[]): MetadataEntry[] => [
+    texts('tara.domains', merged.map(({ name }) => name)),
+    { key: 'tara.weights', type: 'array', value: { of: 'float32', items: merged.map(({ weight }) => weight) } },
+  ];
+  return (merged) => [
     { key: 'tara.phase', type: 'uint32', value: inputs.phase.number },
-    strings('tara.domains', names),
-    { key: 'tara.weights', type: 'array', value: { of: 'float32', items: names.map((name) => inputs.weights[name] ?? 0) } },
-    strings('tara.sources', hashes.map((hash) => `sha256:${hash}`)),
-    ...Object.entries(metadata).map(([key, value]): MetadataEntry => ({ key: `tara.${key}`, type: 'string', value: JSON.stringify(value) })),
+    text('tara.layout', inputs.layout),
+    ...(merged.length === 0 ? [] : inside(merged)),
+    ...(merge === null ? [] : [text('tara.merge', JSON.stringify(merge))]),
+    texts('tara.sources', [...base, ...merged.map(({ name }) => hashes.get(name) ?? '')]),
+    ...Object.entries(metadata).map(([key, value]) => text(`tara.${key}`, JSON.stringify(value))),
   ];
 }

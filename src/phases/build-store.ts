@@ -10,14 +10,14 @@ import { buildFolder, fromStored, removeBelowBuilds, toStored } from './home.js'
 import { afterFailedBuild, type PhaseStatus } from './lifecycle.js';
 import { getPhase, movePhase } from './phase-store.js';
 import { isAlive, startToken } from './process.js';
-import type { CompressionType } from './settings.js';
+import type { CompressionType, Layout } from './settings.js';
 import { fromJson, record, toJson, type Store } from './store.js';
-import type { Build, BuildResult, BuildStatus } from './types.js';
+import type { Build, BuildFile, BuildResult, BuildStatus } from './types.js';
 
 interface BuildRow {
   id: number; phase: number; status: BuildStatus; pid: number; token: string; phase_before: PhaseStatus; quantization: string; compression_type: CompressionType;
   files: string; cleaned: number; reason: string | null; output: string | null; bytes: number | null; ratio: number | null; seconds: number | null;
-  peak_rss_bytes: number | null; quality: string | null; report: string | null; started_at: string; finished_at: string | null;
+  peak_rss_bytes: number | null; quality: string | null; report: string | null; layout: Layout; outputs: string | null; started_at: string; finished_at: string | null;
 }
 
 export interface CleanupPlan {
@@ -28,6 +28,9 @@ export interface CleanupPlan {
 }
 
 const MAX_REASON = 2000;
+
+/** A build of before layouts, and one that says nothing else, has one model. */
+const filesOf = ({ files, output, bytes }: Pick<BuildResult, 'files' | 'output' | 'bytes'>): readonly BuildFile[] => files ?? [{ path: output, role: 'model', domain: null, bytes }];
 
 export class BuildStore {
   readonly #store: Store;
@@ -40,7 +43,7 @@ export class BuildStore {
    * Begins a build by this process with the phase's settings, or others for this build only; the phase goes to merging.
    * The build's own empty folder exists when this returns. TARA_PHASE_BUSY, TARA_PHASE_NO_DOMAIN, TARA_TRANSITION_INVALID.
    */
-  start(number: number, options: { quantization?: string; compressionType?: CompressionType } = {}): Build {
+  start(number: number, options: { quantization?: string; compressionType?: CompressionType; layout?: Layout } = {}): Build {
     const store = this.#store;
     const build = store.db.write(() => {
       const phase = getPhase(store, number);
@@ -48,9 +51,9 @@ export class BuildStore {
       if (running) throw new TaraError('TARA_PHASE_BUSY', { phase: number, pid: running.pid });
       new DomainStore(store).complete(number);
       store.db.run(
-        "INSERT INTO builds (phase, status, pid, token, phase_before, quantization, compression_type, files, started_at) VALUES (?, 'running', ?, ?, ?, ?, ?, '[]', ?)",
+        "INSERT INTO builds (phase, status, pid, token, phase_before, quantization, compression_type, layout, files, started_at) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, '[]', ?)",
         number, process.pid, startToken(process.pid) ?? '', phase.status,
-        options.quantization ?? phase.settings.quantization, options.compressionType ?? phase.settings.compressionType, store.now(),
+        options.quantization ?? phase.settings.quantization, options.compressionType ?? phase.settings.compressionType, options.layout ?? phase.settings.layout, store.now(),
       );
       const id = store.db.one<{ id: number }>('SELECT max(id) AS id FROM builds')?.id ?? 0;
       store.db.run('UPDATE builds SET files = ? WHERE id = ?', JSON.stringify([buildFolder(number, id)]), id);
@@ -84,15 +87,15 @@ export class BuildStore {
     this.#store.db.write(() => movePhase(this.#store, this.#needRunning(id).phase, 'compressing', null, { build: id }));
   }
 
-  /** The output is in place, complete and fsynced. The phase stays in compressing until it is deployed. TARA_BUILD_NOT_RUNNING. */
+  /** The files are in place, complete and fsynced. The phase stays in compressing until it is deployed. TARA_BUILD_NOT_RUNNING. */
   finish(id: number, result: BuildResult): Build {
     const store = this.#store;
     return store.db.write(() => {
       const { phase } = this.#needRunning(id);
       movePhase(store, phase, 'compressing', null, { build: id });
       store.db.run(
-        "UPDATE builds SET status = 'good', output = ?, bytes = ?, ratio = ?, seconds = ?, peak_rss_bytes = ?, quality = ?, report = ?, finished_at = ? WHERE id = ?",
-        toStored(store.home, result.output), result.bytes, result.ratio ?? null, result.seconds, result.peakRssBytes,
+        "UPDATE builds SET status = 'good', output = ?, outputs = ?, bytes = ?, ratio = ?, seconds = ?, peak_rss_bytes = ?, quality = ?, report = ?, finished_at = ? WHERE id = ?",
+        toStored(store.home, result.output), JSON.stringify(filesOf(result).map((file) => ({ ...file, path: toStored(store.home, file.path) }))), result.bytes, result.ratio ?? null, result.seconds, result.peakRssBytes,
         toJson(result.quality), toJson(result.report), store.now(), id,
       );
       record(store, { kind: 'build.good', phase, build: id, from: 'running', to: 'good', detail: { bytes: result.bytes, seconds: result.seconds } });
@@ -238,6 +241,12 @@ export class BuildStore {
     return row;
   }
 
+  #filesOf({ output, outputs, bytes }: BuildRow): readonly BuildFile[] {
+    if (output === null) return [];
+    const stored = outputs === null ? undefined : fromJson(this.#store, outputs) as unknown as readonly BuildFile[];
+    return filesOf({ output, bytes: bytes ?? 0, ...(stored && { files: stored }) }).map((file) => ({ ...file, path: fromStored(this.#store.home, file.path) }));
+  }
+
   #toBuild(row: BuildRow): Build {
     const { home } = this.#store;
     return {
@@ -247,12 +256,14 @@ export class BuildStore {
       pid: row.pid,
       quantization: row.quantization,
       compressionType: row.compression_type,
+      layout: row.layout,
       folder: fromStored(home, buildFolder(row.phase, row.id)),
       startedAt: row.started_at,
       finishedAt: row.finished_at,
       reason: row.reason,
       cleaned: row.cleaned === 1,
       output: row.output === null ? null : fromStored(home, row.output),
+      files: this.#filesOf(row),
       bytes: row.bytes,
       ratio: row.ratio,
       seconds: row.seconds,

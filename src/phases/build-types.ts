@@ -13,9 +13,20 @@ export interface TypeChoice {
   readonly evidence: readonly string[];
 }
 
-export async function chooseTypes(inputs: BuildInputs, build: Build, compressor: Compressor | undefined, options: { pool: Pool; signal: AbortSignal | undefined }): Promise<TypeChoice> {
+export interface TypeOptions {
+  /** Models that share the budget. */
+  readonly models: number;
+  /** Bytes of it that other files take. */
+  readonly taken: number;
+  readonly pool: Pool;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The phase's target size is that of all files of the build together. */
+export async function chooseTypes(inputs: BuildInputs, build: Build, compressor: Compressor | undefined, { models, taken, ...options }: TypeOptions): Promise<TypeChoice> {
   const { compressionType, quantization } = build;
-  const budget = inputs.phase.settings.targetSize;
+  const { targetSize } = inputs.phase.settings;
+  const budget = targetSize === null ? null : Math.max(1, Math.floor((targetSize - taken) / models));
   if (compressionType === 'standard' && budget === null) return { preset: quantization, evidence: [] };
   if (!compressor) throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType, available: 'standard' });
   const { architecture, tensors, presets } = await modelSizes(inputs.base, [], options);

@@ -1,18 +1,21 @@
-/** The factory: a phase's complete domains merged into one GGUF, recorded in the registry whatever happens. */
-import { stat } from 'node:fs/promises';
+/** The factory: a phase's complete domains and its base become files in the phase's layout, recorded in the registry whatever happens. */
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { convert, type ConvertReport } from '../convert/index.js';
+import type { MergeSettings } from '../convert/merge.js';
 import { asTaraError, TaraError } from '../errors.js';
 import type { Engine } from '../engine/index.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { HookCaller } from '../kernel/services.js';
 import { sharedPool, type Pool } from '../workers/index.js';
+import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type WrittenModels } from './build-files.js';
 import { buildInputs, type BuildInputs, type BuildOptions } from './build-inputs.js';
+import { settleMerge, type SettledMerge } from './build-merge.js';
 import { phaseMetadata } from './build-metadata.js';
 import { measureQuality, type BuildQuality } from './build-quality.js';
 import { chooseTypes, type TypeChoice } from './build-types.js';
 import type { Registry } from './registry.js';
-import type { Build } from './types.js';
+import type { Layout } from './settings.js';
+import type { Build, BuildFile } from './types.js';
 
 export interface BuildServices {
   readonly registry: Registry;
@@ -27,29 +30,42 @@ export interface BuildServices {
 export interface BuildReport {
   readonly build: number;
   readonly phase: number;
+  readonly layout: Layout;
+  /** The main file: it answers where no domain fits. */
   readonly output: string;
+  /** The main file first. */
+  readonly files: readonly BuildFile[];
+  /** Of all files. */
   readonly bytes: number;
   /** The preset that was written; a budget may have chosen another one than was asked for. */
   readonly type: string;
   /** Why another preset was written, one line each. */
   readonly evidence: readonly string[];
-  /** Tensors of each ggml type. */
+  /** Tensors of each ggml type in the main file. */
   readonly types: Readonly<Record<string, number>>;
-  /** Output bytes / bytes of the base's weights. */
+  /** These bytes / bytes of the base's weights. */
   readonly ratio: number;
   readonly domains: readonly string[];
+  /** Null where nothing is merged with anything else. */
+  readonly merge: MergeSettings | null;
   readonly weights: Readonly<Record<string, number>>;
-  /** Cleaning, planning, merging and writing; measuring is not part of it. */
+  /** What auto tried and the index of the one it took; null where nothing was tried. */
+  readonly tried: SettledMerge['tried'];
+  /** Cleaning, choosing, planning, merging and writing; measuring is not part of it. */
   readonly seconds: number;
   readonly planSeconds: number;
   readonly runSeconds: number;
+  /** Of this process until then, in bytes. */
   readonly peakRssBytes: number;
-  /** Mean token loss (nats) of the built file on the unseen lines of each domain that has some; null when none has. */
+  /** Measured on the unseen lines of each domain that has some; null when none has. */
   readonly quality: BuildQuality | null;
 }
 
 /** Peak resident memory of this process, in bytes. */
 export const peakRss = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** What a build needs while it runs; removed at its end. */
+const workFolder = ({ folder }: Build, part: 'clean' | 'merge' | 'reference'): string => join(folder, 'work', part);
 
 /** Lets plugins replace each domain's adapter by a checked, cleaned copy. */
 async function cleanAdapters(inputs: BuildInputs, workDir: string, services: BuildServices, options: BuildOptions): Promise<Map<string, string>> {
@@ -78,26 +94,61 @@ async function baseBytes(base: string): Promise<number> {
   return (await readCheckpoint(base)).shards.reduce((sum, { size }) => sum + size, 0);
 }
 
-async function run(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<{ converted: ConvertReport; output: string; choice: TypeChoice }> {
-  const workDir = join(build.folder, 'work');
-  const paths = await cleanAdapters(inputs, workDir, services, options);
-  options.onProgress?.('plan', null);
-  const adapters = inputs.domains.map(({ name, path }) => ({ dir: paths.get(name) ?? path, weight: inputs.weights[name] ?? 0 }));
+interface Made extends WrittenModels, SettledMerge {
+  readonly choice: TypeChoice;
+  readonly adapters: readonly DomainAdapter[];
+}
+
+async function make(build: Build, inputs: BuildInputs, services: BuildServices, options: BuildOptions): Promise<Made> {
+  const { phase: { number }, domains, base, layout } = inputs;
+  const paths = await cleanAdapters(inputs, workFolder(build, 'clean'), services, options);
   const pool = services.pool ?? sharedPool();
-  const metadata = await phaseMetadata({ inputs, adapters, hooks: services.hooks, pool, signal: options.signal });
-  const choice = await chooseTypes(inputs, build, services.compressor, { pool, signal: options.signal });
-  const output = join(build.folder, `phase-${inputs.phase.number}-${choice.preset}.gguf`);
+  const common = { pool, signal: options.signal };
+  const settled = await settleMerge(inputs, { engine: services.engine, pool, workDir: workFolder(build, 'merge'), adapters: paths, options });
+  options.onProgress?.('plan', null);
+  const adapters = domains.map(({ name, path }) => ({ name, dir: paths.get(name) ?? path, weight: settled.weights[name] ?? 0 }));
+  const metadata = await phaseMetadata({ inputs, adapters, merge: settled.merge, hooks: services.hooks, ...common });
+
+  const partial = join(build.folder, 'partial');
+  await mkdir(partial);
+  const loras = layout === 'adapters' ? await writeAdapters(partial, base, number, adapters, common) : [];
+  const choice = await chooseTypes(inputs, build, services.compressor, {
+    models: layout === 'per-domain' ? domains.length : 1, taken: loras.reduce((sum, { bytes }) => sum + bytes, 0), ...common,
+  });
   services.registry.builds.compressing(build.id);
-  const converted = await convert(
-    { base: inputs.base, adapters, outputs: [{ id: 'phase', path: output, type: choice.preset }], metadata },
-    {
-      threads: options.threads,
-      signal: options.signal,
-      pool,
-      onProgress: ({ bytesRead, bytesTotal, tensor }) => options.onProgress?.('merge and quantize', bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
-    },
-  );
-  return { converted, output, choice };
+  const models = modelsOf(layout, number, choice.preset, adapters, settled.merge);
+  const written = await writeModels(partial, base, choice.preset, models, ({ adapters: merged }) => metadata(merged), {
+    ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail),
+  });
+  const files = await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]);
+  return { ...settled, ...written, files, choice, adapters };
+}
+
+/** The base, quantized as the build is, to compare with it; for a merged build the adapters too, but those that no LoRA file can hold. */
+async function referenceFiles(build: Build, inputs: BuildInputs, made: Made, services: BuildServices, options: BuildOptions): Promise<readonly BuildFile[]> {
+  if (inputs.layout === 'adapters') return made.files;
+  const folder = workFolder(build, 'reference');
+  await mkdir(folder, { recursive: true });
+  const common = { pool: services.pool ?? sharedPool(), signal: options.signal };
+  const { number } = inputs.phase;
+  const loras: BuildFile[] = [];
+  for (const adapter of inputs.layout === 'merged' ? made.adapters : []) {
+    loras.push(...await writeAdapters(folder, inputs.base, number, [adapter], common).catch((thrown: unknown) => {
+      if (thrown instanceof TaraError && thrown.code === 'TARA_LAYOUT_ADAPTER') return [];
+      throw thrown;
+    }));
+  }
+  const { preset } = made.choice;
+  const written = await writeModels(folder, inputs.base, preset, modelsOf('adapters', number, preset, made.adapters, null), () => [], { ...common, threads: options.threads });
+  return [...written.files, ...loras];
+}
+
+async function measure(build: Build, inputs: BuildInputs, made: Made, services: BuildServices, options: BuildOptions): Promise<BuildQuality | null> {
+  const { engine } = services;
+  const wanted = options.measure ?? 'full';
+  if (!engine || wanted === 'none') return null;
+  const reference = wanted === 'full' ? () => referenceFiles(build, inputs, made, services, options) : undefined;
+  return measureQuality({ domains: inputs.domains, files: made.files, reference, engine, options });
 }
 
 /** A cleaned copy goes with the build: what is wrong with it is told of the adapter that it was made from. */
@@ -115,39 +166,33 @@ export async function buildPhase(services: BuildServices, number: number, option
   const build = registry.builds.start(number, {
     ...(options.quantization ? { quantization: options.quantization } : {}),
     ...(options.compressionType ? { compressionType: options.compressionType } : {}),
+    layout: inputs.layout,
   });
   try {
-    const { converted, output, choice } = await run(build, inputs, services, options);
-    const file = converted.files[0];
-    if (!file) throw new TaraError('TARA_INTERNAL', { reason: 'the plan wrote no file' });
+    const made = await make(build, inputs, services, options);
+    const { files, types, choice, merge, weights, tried, planSeconds, runSeconds } = made;
+    const output = files[0]?.path ?? '';
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0);
     const seconds = (performance.now() - started) / 1000;
-    const quality = await measureQuality(inputs, output, services.engine, options);
+    const peakRssBytes = peakRss();
+    const quality = await measure(build, inputs, made, services, options);
+    await rm(join(build.folder, 'work'), { recursive: true, force: true });
     const report: BuildReport = {
-      build: build.id,
-      phase: number,
-      output,
-      bytes: file.bytes,
-      type: choice.preset,
-      evidence: choice.evidence,
-      types: file.types,
-      ratio: file.bytes / (await baseBytes(inputs.base)),
+      build: build.id, phase: number, layout: inputs.layout, output, files, bytes,
+      type: choice.preset, evidence: choice.evidence, types,
+      ratio: bytes / (await baseBytes(inputs.base)),
       domains: inputs.domains.map(({ name }) => name),
-      weights: inputs.weights,
-      seconds,
-      planSeconds: converted.planSeconds,
-      runSeconds: converted.runSeconds,
-      peakRssBytes: peakRss(),
-      quality,
+      merge, weights, tried, seconds, planSeconds, runSeconds, peakRssBytes, quality,
     };
     registry.builds.finish(build.id, {
-      output, bytes: report.bytes, seconds: report.seconds, peakRssBytes: report.peakRssBytes, ratio: report.ratio,
+      output, files, bytes, seconds, peakRssBytes, ratio: report.ratio,
       ...(quality ? { quality: { ...quality } } : {}),
-      report: { domains: report.domains, weights: report.weights, types: report.types, base: inputs.base },
+      report: { domains: report.domains, merge, weights, tried, types, base: inputs.base },
     });
-    void services.hooks.observe('phase:built', { phase: number, domains: report.domains, output, bytes: report.bytes, type: report.type, seconds: report.seconds });
+    void services.hooks.observe('phase:built', { phase: number, domains: report.domains, output, bytes, type: report.type, seconds });
     return report;
   } catch (thrown) {
-    const error = toldOfOriginal(asTaraError(thrown), inputs.domains, join(build.folder, 'work'));
+    const error = toldOfOriginal(asTaraError(thrown), inputs.domains, workFolder(build, 'clean'));
     registry.builds.fail(build.id, `${error.code}: ${error.message}`);
     throw error;
   }

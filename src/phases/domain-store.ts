@@ -6,7 +6,7 @@ import { fromJson, record, toJson, type Store } from './store.js';
 import type { Domain, Metrics } from './types.js';
 
 interface DomainRow {
-  phase: number; name: string; status: DomainStatus; path: string; text: string | null;
+  phase: number; name: string; status: DomainStatus; path: string; text: string | null; calibration: string | null;
   quality: number | null; metrics: string | null; created_at: string; updated_at: string;
 }
 
@@ -15,6 +15,7 @@ export interface NewDomain {
   /** Absolute path of the adapter. */
   readonly path: string;
   readonly text?: string;
+  readonly calibration?: string;
 }
 
 export interface DomainChange {
@@ -49,7 +50,7 @@ export class DomainStore {
     return row && this.#toDomain(row);
   }
 
-  /** A new pending domain; on a known one the path (and the text, when given) is replaced, its status stays. */
+  /** A new pending domain; on a known one the path (and the texts, when given) is replaced, its status stays. */
   add(phase: number, domain: NewDomain): { domain: Domain; created: boolean } {
     const store = this.#store;
     return store.db.write(() => {
@@ -57,15 +58,16 @@ export class DomainStore {
       const known = this.find(phase, domain.name);
       const now = store.now();
       const text = domain.text ?? known?.text ?? null;
+      const calibration = domain.calibration ?? known?.calibration ?? null;
       if (known === undefined) {
         store.db.run(
-          'INSERT INTO domains (phase, name, status, path, text, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)',
-          phase, domain.name, 'pending', domain.path, text, now, now,
+          'INSERT INTO domains (phase, name, status, path, text, calibration, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+          phase, domain.name, 'pending', domain.path, text, calibration, now, now,
         );
-        record(store, { kind: 'domain.added', phase, domain: domain.name, to: 'pending', detail: { path: domain.path, text } });
+        record(store, { kind: 'domain.added', phase, domain: domain.name, to: 'pending', detail: { path: domain.path, text, calibration } });
       } else {
-        store.db.run('UPDATE domains SET path = ?, text = ?, updated_at = ? WHERE phase = ? AND name = ?', domain.path, text, now, phase, domain.name);
-        record(store, { kind: 'domain.updated', phase, domain: domain.name, detail: { path: domain.path, text } });
+        store.db.run('UPDATE domains SET path = ?, text = ?, calibration = ?, updated_at = ? WHERE phase = ? AND name = ?', domain.path, text, calibration, now, phase, domain.name);
+        record(store, { kind: 'domain.updated', phase, domain: domain.name, detail: { path: domain.path, text, calibration } });
       }
       return { domain: this.#get(phase, domain.name), created: known === undefined };
     });

@@ -6,10 +6,10 @@ export { Registry, type RegistryOptions } from './registry.js';
 export { homeAt, homeOf, type Home } from './home.js';
 export { DOMAIN_MOVES, DOMAIN_STATUSES, PHASE_MOVES, PHASE_STATUSES, type DomainStatus, type PhaseStatus } from './lifecycle.js';
 export {
-  COMPRESSION_TYPES, DEFAULT_SETTINGS, compressionType, domainName, domainNames, domainStatus, fraction, metricsObject, phaseNumber, quantizationName,
-  type CompressionType, type PhaseSettings,
+  COMPRESSION_TYPES, DEFAULT_SETTINGS, LAYOUTS, MERGES, compressionType, domainName, domainNames, domainStatus, fraction, layoutName, mergeName, metricsObject, phaseNumber,
+  quantizationName, type CompressionType, type Layout, type MergeName, type PhaseSettings,
 } from './settings.js';
 export { registryAccess, type RegistryAccess } from './service.js';
 export type { CleanupPlan } from './build-store.js';
 export type { DomainChange, NewDomain } from './domain-store.js';
-export type { Build, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';
+export type { Build, BuildFile, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';

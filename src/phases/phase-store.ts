@@ -1,13 +1,14 @@
 /** Phases in the registry: making, reading, moving, and which one is current. */
 import { TaraError } from '../errors.js';
 import { checkPhaseMove, type PhaseStatus } from './lifecycle.js';
-import { DEFAULT_SETTINGS, type CompressionType, type PhaseSettings } from './settings.js';
+import { DEFAULT_SETTINGS, type CompressionType, type Layout, type MergeName, type PhaseSettings } from './settings.js';
 import { record, type Store } from './store.js';
 import type { Metrics, Phase } from './types.js';
 
 interface PhaseRow {
   number: number; status: PhaseStatus; reason: string | null; current: number; quantization: string; compression_type: CompressionType;
-  target_size: number | null; quality_threshold: number | null; speed_priority: number; base: string | null; created_at: string; updated_at: string;
+  target_size: number | null; quality_threshold: number | null; speed_priority: number; base: string | null;
+  layout: Layout; merge: MergeName; created_at: string; updated_at: string;
 }
 
 const toPhase = (row: PhaseRow): Phase => ({
@@ -22,6 +23,8 @@ const toPhase = (row: PhaseRow): Phase => ({
     qualityThreshold: row.quality_threshold,
     speedPriority: row.speed_priority === 1,
     base: row.base,
+    layout: row.layout,
+    merge: row.merge,
   },
   createdAt: row.created_at,
   updatedAt: row.updated_at,
@@ -58,8 +61,8 @@ export class PhaseStore {
       const now = this.#store.now();
       const first = db.one('SELECT 1 FROM phases WHERE current = 1') === undefined;
       db.run(
-        'INSERT INTO phases (number, status, current, quantization, compression_type, target_size, quality_threshold, speed_priority, base, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        number, 'planning', first ? 1 : 0, all.quantization, all.compressionType, all.targetSize, all.qualityThreshold, all.speedPriority ? 1 : 0, all.base, now, now,
+        'INSERT INTO phases (number, status, current, quantization, compression_type, target_size, quality_threshold, speed_priority, base, layout, merge, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+        number, 'planning', first ? 1 : 0, all.quantization, all.compressionType, all.targetSize, all.qualityThreshold, all.speedPriority ? 1 : 0, all.base, all.layout, all.merge, now, now,
       );
       record(this.#store, { kind: 'phase.created', phase: number, to: 'planning', detail: { settings: all } });
       return getPhase(this.#store, number);
@@ -92,8 +95,8 @@ export class PhaseStore {
     return this.#store.db.write(() => {
       const all = { ...getPhase(this.#store, number).settings, ...settings };
       this.#store.db.run(
-        'UPDATE phases SET quantization = ?, compression_type = ?, target_size = ?, quality_threshold = ?, speed_priority = ?, base = ?, updated_at = ? WHERE number = ?',
-        all.quantization, all.compressionType, all.targetSize, all.qualityThreshold, all.speedPriority ? 1 : 0, all.base, this.#store.now(), number,
+        'UPDATE phases SET quantization = ?, compression_type = ?, target_size = ?, quality_threshold = ?, speed_priority = ?, base = ?, layout = ?, merge = ?, updated_at = ? WHERE number = ?',
+        all.quantization, all.compressionType, all.targetSize, all.qualityThreshold, all.speedPriority ? 1 : 0, all.base, all.layout, all.merge, this.#store.now(), number,
       );
       record(this.#store, { kind: 'phase.settings', phase: number, detail: { settings } });
       return getPhase(this.#store, number);

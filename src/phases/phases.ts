@@ -20,7 +20,7 @@ export interface PhaseView extends Phase {
 export interface Phases {
   create(phase: number, settings?: Partial<PhaseSettings>): Phase;
   /** A new pending domain; on a known one the path is replaced. */
-  addDomain(phase: number, name: string, domain: { readonly path: string; readonly text?: string }): Domain;
+  addDomain(phase: number, name: string, domain: { readonly path: string; readonly text?: string; readonly calibration?: string }): Domain;
   updateDomain(phase: number, name: string, change: DomainChange): Domain;
   list(): readonly Phase[];
   show(phase: number): PhaseView;
@@ -50,6 +50,7 @@ export function createPhases({ home, hooks, engine, compressor }: PhasesOptions)
         name: domainName(name),
         path: resolve(domain.path),
         ...(domain.text === undefined ? {} : { text: resolve(domain.text) }),
+        ...(domain.calibration === undefined ? {} : { calibration: resolve(domain.calibration) }),
       }).domain),
     updateDomain: (phase, name, change) => write((registry) => registry.domains.update(phaseNumber(phase), domainName(name), change)),
     list: () => read((registry) => registry.phases.list()),

@@ -1,9 +1,18 @@
 /** The settings of a phase and the names in the registry: defaults, and the checks that every way in goes through. */
+import { MERGE_METHODS } from '../convert/merge.js';
 import { TaraError } from '../errors.js';
 import { DOMAIN_STATUSES, type DomainStatus } from './lifecycle.js';
 
 export const COMPRESSION_TYPES = ['standard', 'sparse', 'hybrid', 'distilled'] as const;
 export type CompressionType = (typeof COMPRESSION_TYPES)[number];
+
+/** What a build becomes: one file with every adapter in it, one base and a LoRA for each domain, or a file for each domain. */
+export const LAYOUTS = ['merged', 'adapters', 'per-domain'] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
+/** How adapters become one; auto tries them on calibration text. */
+export const MERGES = [...MERGE_METHODS, 'auto'] as const;
+export type MergeName = (typeof MERGES)[number];
 
 export interface PhaseSettings {
   /** A preset or type name as llama-quantize spells it, such as Q4_K_M. */
@@ -16,10 +25,14 @@ export interface PhaseSettings {
   readonly speedPriority: boolean;
   /** Absolute path of the base model; null means the adapters or TARA_BASE name it. */
   readonly base: string | null;
+  readonly layout: Layout;
+  /** Of the merged layout. */
+  readonly merge: MergeName;
 }
 
 export const DEFAULT_SETTINGS: PhaseSettings = {
   quantization: 'Q4_K_M', compressionType: 'standard', targetSize: null, qualityThreshold: null, speedPriority: false, base: null,
+  layout: 'merged', merge: 'linear',
 };
 
 const DOMAIN_NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/;
@@ -52,6 +65,14 @@ export function domainStatus(value: string): DomainStatus {
 
 export function compressionType(value: string): CompressionType {
   return oneOf('--compression-type', value.toLowerCase(), COMPRESSION_TYPES);
+}
+
+export function layoutName(value: string): Layout {
+  return oneOf('--layout', value.toLowerCase(), LAYOUTS);
+}
+
+export function mergeName(value: string): MergeName {
+  return oneOf('--merge', value.toLowerCase(), MERGES);
 }
 
 /** The upper-case spelling of a quantization; whether such a preset exists is checked where presets are known. */

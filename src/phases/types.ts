@@ -1,6 +1,6 @@
 /** What the registry stores, as the rest of the product sees it. Times are ISO 8601 in UTC, sizes are bytes. */
 import type { DomainStatus, PhaseStatus } from './lifecycle.js';
-import type { CompressionType, PhaseSettings } from './settings.js';
+import type { CompressionType, Layout, PhaseSettings } from './settings.js';
 
 export interface Phase {
   readonly number: number;
@@ -24,6 +24,8 @@ export interface Domain {
   readonly path: string;
   /** Absolute path of the domain's unseen lines (.jsonl or text), to measure loss on; null when there are none. */
   readonly text: string | null;
+  /** Absolute path of lines to choose a merge by; null when there are none. */
+  readonly calibration: string | null;
   /** 0..1, null until somebody states it. */
   readonly quality: number | null;
   readonly metrics: Metrics | null;
@@ -33,6 +35,16 @@ export interface Domain {
 
 export type BuildStatus = 'running' | 'good' | 'failed';
 
+export interface BuildFile {
+  /** Absolute. */
+  readonly path: string;
+  /** `model`: a GGUF that answers; `adapter`: a GGUF LoRA for the model of its build. */
+  readonly role: 'model' | 'adapter';
+  /** The only domain that it is for; null when it serves all. */
+  readonly domain: string | null;
+  readonly bytes: number;
+}
+
 export interface Build {
   readonly id: number;
   readonly phase: number;
@@ -40,6 +52,7 @@ export interface Build {
   readonly pid: number;
   readonly quantization: string;
   readonly compressionType: CompressionType;
+  readonly layout: Layout;
   /** The folder below builds/ that belongs to this build alone (absolute). */
   readonly folder: string;
   readonly startedAt: string;
@@ -47,9 +60,13 @@ export interface Build {
   readonly reason: string | null;
   /** True when cleanup-phase removed its files; such a build cannot be deployed. */
   readonly cleaned: boolean;
+  /** The main file: it answers where no domain fits. */
   readonly output: string | null;
+  /** The main file first; empty until the build is good. */
+  readonly files: readonly BuildFile[];
+  /** Of all files. */
   readonly bytes: number | null;
-  /** Output bytes / bytes of the base model's weights. */
+  /** These bytes / bytes of the base model's weights. */
   readonly ratio: number | null;
   readonly seconds: number | null;
   readonly peakRssBytes: number | null;
@@ -62,6 +79,8 @@ export interface Build {
 /** What a finished build hands to the registry. */
 export interface BuildResult {
   readonly output: string;
+  /** The main file alone when omitted. */
+  readonly files?: readonly BuildFile[];
   readonly bytes: number;
   readonly seconds: number;
   readonly peakRssBytes: number;

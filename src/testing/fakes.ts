@@ -51,7 +51,7 @@ export function fakeDeployer(): Deployer {
     deploy: ({ phase, files, target }): Promise<DeployedRelease> => {
       const state = of(target);
       const id = `r${state.releases.length + 1}`;
-      const release = { id, phase, path: `${target}/releases/${id}`, files: files.map(({ path }) => ({ path, bytes: 0, sha256: '' })), createdAt: new Date(0).toISOString(), current: true };
+      const release = { id, phase, path: `${target}/releases/${id}`, files: files.map(({ path, role, domain = null }) => ({ path, role, domain, bytes: 0, sha256: '' })), createdAt: new Date(0).toISOString(), current: true };
       const previous = state.current;
       state.releases.unshift(release);
       state.current = id;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
@@ -54,8 +54,21 @@ describe('opening', () => {
     db.close();
     using registry = Registry.open(old);
     expect(registry.phases.get(7)).toMatchObject({ status: 'training', current: true, settings: { quantization: 'Q8_0', compressionType: 'hybrid' } });
-    expect(registry.domains.list(7)).toMatchObject([{ name: 'law', text: null }]);
+    expect(registry.phases.get(7).settings).toMatchObject({ layout: 'merged', merge: 'linear' });
+    expect(registry.domains.list(7)).toMatchObject([{ name: 'law', text: null, calibration: null }]);
     expect(registry.releases.list()).toEqual([]);
+  });
+
+  it('brings a file of version 2 to the newest schema: what was built before layouts is one merged model', () => {
+    const old = fresh();
+    const db = new Db(join(old, 'registry.db'));
+    migrate(db, MIGRATIONS.slice(0, 2));
+    db.run("INSERT INTO phases (number, status, current, quantization, compression_type, created_at, updated_at) VALUES (1, 'compressing', 1, 'Q8_0', 'standard', 'then', 'then')");
+    db.run("INSERT INTO builds (phase, status, pid, token, phase_before, quantization, compression_type, files, output, bytes, started_at) VALUES (1, 'good', 1, '', 'training', 'Q8_0', 'standard', '[\"phase-1/1\"]', 'phase-1/1/m.gguf', 5, 'then')");
+    db.close();
+    using registry = Registry.open(old);
+    const path = join(old, 'builds', 'phase-1', '1', 'm.gguf');
+    expect(registry.builds.needGood(1)).toMatchObject({ layout: 'merged', output: path, files: [{ path, role: 'model', domain: null, bytes: 5 }] });
   });
 
   it('has migrations numbered from 1 without gaps', () => {
@@ -203,6 +216,20 @@ describe('builds', () => {
     expect(existsSync(build.folder)).toBe(true);
     expect(() => registry.builds.start(1)).toThrow(code('TARA_PHASE_BUSY'));
     expect(() => registry.builds.cleanup(1)).toThrow(code('TARA_PHASE_BUSY'));
+  });
+
+  it('keeps the files of a layout, below builds/ relative to it', () => {
+    const home = fresh();
+    const registry = ready(home);
+    const { id, folder } = registry.builds.start(1, { layout: 'adapters' });
+    const files = [{ path: join(folder, 'base.gguf'), role: 'model', domain: null, bytes: 70 }, { path: join(folder, 'health.gguf'), role: 'adapter', domain: 'health', bytes: 30 }] as const;
+    registry.builds.finish(id, { ...GOOD, output: files[0].path, files });
+    registry.close();
+    const moved = join(fresh(), 'elsewhere');
+    renameSync(home, moved);
+    using again = Registry.open(moved);
+    const expected = files.map((file) => ({ ...file, path: join(moved, 'builds', 'phase-1', '1', file.role === 'model' ? 'base.gguf' : 'health.gguf') }));
+    expect(again.builds.needGood(1)).toMatchObject({ layout: 'adapters', output: expected[0]?.path, files: expected, bytes: 100 });
   });
 
   it('keeps an output inside the state folder when the folder moves', () => {

@@ -78,9 +78,30 @@ describe('deploy', () => {
   });
 
   test('files of one name do not meet, and a name cannot leave its folder', () => {
-    const files = [{ path: '/a/x.gguf', role: 'model' }, { path: '/b/X.gguf', role: 'model' }, { path: '/c/x.gguf', role: 'adapter', domain: 'health' }] as const;
-    expect(placeFiles(files).map(({ path }) => path)).toEqual(['models/x.gguf', 'models/2-X.gguf', 'adapters/health/x.gguf']);
+    const files = [{ path: '/a/x.gguf', role: 'model' }, { path: '/b/X.gguf', role: 'model' }, { path: '/c/x.gguf', role: 'adapter', domain: 'health' }, { path: '/d/x.gguf', role: 'model', domain: 'health' }] as const;
+    expect(placeFiles(files).map(({ path }) => path)).toEqual(['models/x.gguf', 'models/2-X.gguf', 'adapters/health/x.gguf', 'models/health/x.gguf']);
     expect(() => placeFiles([{ path: '/a', role: 'adapter', domain: '../x' }])).toThrow(/no name of a domain/);
+  });
+
+  test('files of every layout keep their role and domain', async () => {
+    const target = folder();
+    const file = (name: string) => {
+      const path = join(folder(), name);
+      writeFileSync(path, `GGUF ${name}`);
+      return path;
+    };
+    const adapters = await make().deploy(requestOf(target, 'GGUF base', { files: [{ path: file('base.gguf'), role: 'model' }, ...['health', 'law'].map((domain) => ({ path: file('lora.gguf'), role: 'adapter' as const, domain }))] }));
+    expect(json(adapters.path, 'config.json')).toMatchObject({ model: 'models/base.gguf', adapters: [{ domain: 'health', path: 'adapters/health/lora.gguf' }, { domain: 'law', path: 'adapters/law/lora.gguf' }] });
+    const perDomain = await make().deploy(requestOf(target, 'GGUF', { files: ['health', 'law'].map((domain) => ({ path: file(`${domain}.gguf`), role: 'model' as const, domain })) }));
+    expect(json(perDomain.path, 'config.json')).toMatchObject({ model: 'models/health/health.gguf', models: [{ domain: 'health' }, { domain: 'law', path: 'models/law/law.gguf' }], adapters: [] });
+    const [newest, older] = await make().releases(target);
+    const served = (release: typeof newest) => release?.files.filter(({ role }) => role !== 'config').map(({ path, role, domain }) => [path, role, domain]);
+    expect(served(newest)).toEqual([['models/health/health.gguf', 'model', 'health'], ['models/law/law.gguf', 'model', 'law']]);
+    expect(served(older)).toEqual([['models/base.gguf', 'model', null], ['adapters/health/lora.gguf', 'adapter', 'health'], ['adapters/law/lora.gguf', 'adapter', 'law']]);
+    expect(await make().verify(target)).toEqual({ ok: true, issues: [] });
+    await make().rollback(target);
+    writeFileSync(join(adapters.path, 'adapters/law/lora.gguf'), 'GGUF lorb.gguf');
+    expect(await make().verify(target)).toMatchObject({ ok: false, issues: [{ code: 'FILE_HASH', path: `${adapters.id}/adapters/law/lora.gguf` }] });
   });
 
   test('a check that disagrees or fails stops it before anything is written', async () => {

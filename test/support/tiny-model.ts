@@ -19,6 +19,8 @@ export interface TinyOptions {
   readonly layers?: number;
   readonly contextLength?: number;
   readonly template?: string | null;
+  /** No head of its own. */
+  readonly tied?: boolean;
 }
 
 interface Tensor {
@@ -36,6 +38,10 @@ function byteNames(): string[] {
 }
 
 const VOCABULARY = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', ...byteNames(), ...MERGES.map((pair) => pair.replace(' ', ''))];
+
+export const VOCABULARY_SIZE = VOCABULARY.length;
+/** Embedding length of a chain model. */
+export const CHAIN_WIDTH = Math.ceil(VOCABULARY_SIZE / 32) * 32;
 
 /** A repeatable stream of numbers in -1..1 (mulberry32). */
 function noise(seed: number): () => number {
@@ -115,14 +121,14 @@ async function write(path: string, metadata: readonly HeaderEntry[], tensors: re
 }
 
 /** A Llama with random weights: 64 wide, a byte-level vocabulary of 262 tokens. The same seed gives the same bytes. */
-export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE }: TinyOptions = {}): Promise<string> {
+export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false }: TinyOptions = {}): Promise<string> {
   const shape: Shape = { width: 64, inner: 128, heads: 4, kvHeads: 2, layers, contextLength };
   const next = noise(seed);
   const tensors = tensorsFor(shape, (_, ne, values) => {
     const scale = Math.sqrt(3 / (ne[0] ?? 1));
     for (let i = 0; i < values.length; i++) values[i] = next() * scale;
   });
-  return write(path, metadataFor(shape, template), tensors);
+  return write(path, metadataFor(shape, template), tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
 }
 
 /**
@@ -133,7 +139,7 @@ export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLeng
 export function writeChainModel(path: string, text: string, { loop = false, template = TINY_TEMPLATE }: { loop?: boolean; template?: string | null } = {}): Promise<string> {
   const bytes = [...Buffer.from(text)];
   if (new Set(bytes).size !== bytes.length) throw new Error('the bytes of a chain must differ');
-  const width = Math.ceil(VOCABULARY.length / 32) * 32;
+  const width = CHAIN_WIDTH;
   const shape: Shape = { width, inner: 32, heads: 4, kvHeads: 4, layers: 1, contextLength: 2048 };
   const first = byteToken(bytes[0] ?? 0);
   const follower = new Map(bytes.map((byte, index) => {

@@ -23,17 +23,16 @@ const command: CommandModule = {
     const target = resolve(targetOf(positional, options) ?? `deploy/phase-${phase}`);
     const registry = use(registryAccess);
     const { build, domains } = await registry.with('read', (open) => ({ build: open.builds.needGood(phase), domains: open.domains.list(phase) }));
-    const { output } = build;
-    if (output === null) throw new TaraError('TARA_PHASE_NOT_BUILT', { phase });
     const report = build.report ?? {};
     const merged = Array.isArray(report.domains) ? report.domains : domains.filter(({ status }) => status === 'complete').map(({ name }) => name);
     const routed = domains.filter(({ name }) => merged.includes(name)).map(({ name, quality }) => ({ name, quality }));
     const request: DeployRequest = {
-      phase, target, files: [{ path: output, role: 'model' }], signal,
-      metadata: { build: build.id, quantization: build.quantization, quality: build.quality, weights: report.weights ?? null, domains: routed, ...(report.routing !== undefined && { routing: report.routing }) },
+      phase, target, signal,
+      files: build.files.map(({ path, role, domain }) => ({ path, role, ...(domain !== null && { domain }) })),
+      metadata: { build: build.id, layout: build.layout, quantization: build.quantization, quality: build.quality, weights: report.weights ?? null, domains: routed, ...(report.routing !== undefined && { routing: report.routing }) },
     };
     if (options.dryRun === true) {
-      return { json: { phase, target, build: build.id, files: request.files, bytes: build.bytes }, text: `would deploy ${output} into ${target}` };
+      return { json: { phase, target, build: build.id, files: request.files, bytes: build.bytes }, text: `would deploy ${request.files.map(({ path }) => path).join(', ')} into ${target}` };
     }
     const bar = progress('deploy');
     const release = await use(deployer).deploy({ ...request, onProgress: (fraction, detail) => bar.report(fraction, detail) });

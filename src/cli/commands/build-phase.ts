@@ -1,15 +1,18 @@
-/** build-phase: merges a phase's complete domains into one compressed GGUF. */
+/** build-phase: a phase's complete domains and its base as compressed GGUF files, in the phase's layout. */
 import { createEngine } from '../../engine/index.js';
-import { buildInputs, type BuildOptions, type BuildStep } from '../../phases/build-inputs.js';
-import { buildPhase } from '../../phases/build.js';
-import { compressionType, phaseNumber, quantizationName } from '../../phases/settings.js';
+import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildStep, type Measure } from '../../phases/build-inputs.js';
+import { adapterName, modelsOf } from '../../phases/build-files.js';
+import { buildPhase, type BuildReport } from '../../phases/build.js';
+import { LAYOUTS, MERGES, compressionType, layoutName, mergeName, phaseNumber, quantizationName } from '../../phases/settings.js';
 import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { hooks } from '../../kernel/services.js';
 import type { ProgressSink } from '../../kernel/command.js';
 import { TaraError } from '../../errors.js';
+import { buildTables, triedTable } from '../build-tables.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { formatBytes, formatSeconds, parseCount, parseNumber } from '../format.js';
 import { addDryRun, argument, examples, textOption } from '../options.js';
+import { existing } from '../paths.js';
 import { facts } from '../table.js';
 
 /** `healthcare=0.6,business=0.4` */
@@ -21,7 +24,15 @@ function parseWeights(text: string): Record<string, number> {
   }));
 }
 
-function buildOptions(context: CoreContext): BuildOptions {
+/** --measure WHAT; --no-measure is none. */
+function measureOf(value: unknown): Measure | undefined {
+  if (value === undefined || value === true) return undefined;
+  const found = value === false ? 'none' : MEASURES.find((name) => name === value);
+  if (found === undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--measure', reason: `${JSON.stringify(value)} is none of ${MEASURES.join(', ')}` });
+  return found;
+}
+
+async function buildOptions(context: CoreContext): Promise<BuildOptions> {
   const { options, env } = context;
   const text = (name: string) => textOption(options, name);
   const quantization = text('quantization');
@@ -29,12 +40,22 @@ function buildOptions(context: CoreContext): BuildOptions {
   const base = text('base');
   const weights = text('weights');
   const threads = text('threads');
+  const [layout, merge, calibration] = [text('layout'), text('merge'), text('calibration')];
+  const [density, scale, seed] = [text('density'), text('scale'), text('seed')];
+  const measure = measureOf(options.measure);
   return {
     ...(quantization ? { quantization: quantizationName(quantization) } : {}),
     ...(compression ? { compressionType: compressionType(compression) } : {}),
     ...(base ? { base: context.path(base) } : {}),
     ...(env.TARA_BASE ? { defaultBase: context.path(env.TARA_BASE) } : {}),
+    ...(layout ? { layout: layoutName(layout) } : {}),
+    ...(merge ? { merge: mergeName(merge) } : {}),
+    ...(density ? { density: parseNumber('--density', density, 0, 1) } : {}),
+    ...(scale ? { scale: parseNumber('--scale', scale, -100, 100) } : {}),
+    ...(seed ? { seed: parseCount('--seed', seed, 0, 0xffffffff) } : {}),
     ...(weights ? { weights: parseWeights(weights) } : {}),
+    ...(calibration ? { calibration: await existing(context.path(calibration), 'folder') } : {}),
+    ...(measure ? { measure } : {}),
     ...(threads ? { threads: parseCount('--threads', threads, 1, 1024) } : {}),
     signal: context.signal,
   };
@@ -55,6 +76,37 @@ function stepProgress(context: CoreContext): { onProgress: NonNullable<BuildOpti
   };
 }
 
+/** What would be read and written. */
+function dryRun({ phase: { number, settings }, base, layout, domains, merge, weights }: BuildInputs, options: BuildOptions): { json: unknown; text: string } {
+  const quantization = options.quantization ?? settings.quantization;
+  const adapters = domains.map(({ name, path }) => ({ name, dir: path, weight: weights[name] ?? 0 }));
+  const files = [
+    ...modelsOf(layout, number, quantization, adapters, null).map(({ name, domain }) => ({ name, role: 'model', domain })),
+    ...(layout === 'adapters' ? domains.map(({ name }) => ({ name: adapterName(number, name), role: 'adapter', domain: name })) : []),
+  ];
+  const json = { phase: number, base, layout, merge, domains: domains.map(({ name, path }) => ({ name, path, weight: weights[name] ?? null })), quantization, files };
+  const how = merge === null ? '' : merge === 'auto' ? ', merged as calibration text decides' : `, merged by ${merge.method}`;
+  const names = domains.map(({ name }) => (merge === null || merge === 'auto' ? name : `${name} (${weights[name]})`)).join(', ');
+  return { json, text: `would build ${names} on ${base} as ${quantization} in the layout ${layout}${how}: ${files.map(({ name }) => name).join(', ')}` };
+}
+
+function describe(report: BuildReport): string {
+  const merge = report.merge && Object.entries(report.merge).map(([name, value]) => (name === 'method' ? String(value) : `${name} ${String(value)}`)).join(', ');
+  return [
+    facts([
+      ['output', report.output],
+      ['layout', report.layout],
+      ...(merge === null ? [] : [['merge', `${merge}: ${report.domains.map((name) => `${name} ${Number((report.weights[name] ?? 0).toFixed(4))}`).join(', ')}`] as const]),
+      ['size', `${formatBytes(report.bytes)}${report.files.length > 1 ? ` in ${report.files.length} files` : ''} (${(report.ratio * 100).toFixed(1)} % of the base)`],
+      ['type', `${report.type}: ${Object.entries(report.types).map(([type, count]) => `${count} x ${type}`).join(', ')}`],
+      ['time', `${formatSeconds(report.seconds)} (plan ${formatSeconds(report.planSeconds)}, merge and quantize ${formatSeconds(report.runSeconds)})`],
+      ['peak memory', formatBytes(report.peakRssBytes)],
+    ]),
+    ...(report.tried === null ? [] : [triedTable(report.tried)]),
+    ...buildTables(report.files, report.quality),
+  ].join('\n\n');
+}
+
 const command: CoreCommand = {
   describe(command) {
     command
@@ -62,18 +114,24 @@ const command: CoreCommand = {
       .option('--quantization <preset>', "type of the output, such as Q4_K_M (default: the phase's)")
       .option('--compression-type <type>', "standard, sparse, hybrid or distilled (default: the phase's)")
       .option('--base <path>', 'base model: a checkpoint folder or a GGUF file')
-      .option('--weights <list>', 'weight of each domain in the merge, as NAME=WEIGHT,… (default: 1 / number of domains)')
+      .option('--layout <layout>', `${LAYOUTS.join(', ')} (default: the phase's)`)
+      .option('--merge <method>', `${MERGES.join(', ')} (default: the phase's)`)
+      .option('--weights <list>', 'weight of each domain in the merge, as NAME=WEIGHT,… (default: 1; in linear and dare 1 / number of domains)')
+      .option('--density <number>', 'share of each adapter that ties and dare keep (default: 0.4 and 0.5)')
+      .option('--scale <number>', 'factor on what is added to the base (default: 0.4 in task-arithmetic, else 1)')
+      .option('--seed <number>', "of dare's random choice (default: 0)")
+      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, to choose by with --merge auto (default: the domains' own)")
+      .option('--measure <what>', "on the domains' texts: full (this build, the base, each own adapter), build or none (default: full)")
+      .option('--no-measure', 'the same as --measure none')
       .option('--threads <count>', 'threads for merging and quantizing (default: all cores)');
     addDryRun(command);
-    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4'));
+    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4', 'build-phase 1 --layout adapters', 'build-phase 1 --merge auto --calibration ./calibration'));
   },
   async run(context) {
     const number = phaseNumber(argument(context.args, 0, 'phase'));
-    const options = buildOptions(context);
+    const options = await buildOptions(context);
     if (context.dryRun) {
-      const inputs = await buildInputs(await context.registry('read'), number, options);
-      const json = { phase: number, base: inputs.base, domains: inputs.domains.map(({ name, path }) => ({ name, path, weight: inputs.weights[name] })), quantization: options.quantization ?? inputs.phase.settings.quantization };
-      return { json, text: `would merge ${json.domains.map(({ name, weight }) => `${name} (${weight})`).join(', ')} into ${json.base} and write ${json.quantization}` };
+      return dryRun(await buildInputs(await context.registry('read'), number, options), options);
     }
     const registry = await context.registry('write');
     await context.plugins();
@@ -85,17 +143,7 @@ const command: CoreCommand = {
         number,
         { ...options, onProgress: progress.onProgress },
       );
-      return {
-        json: report,
-        text: facts([
-          ['output', report.output],
-          ['size', `${formatBytes(report.bytes)} (${(report.ratio * 100).toFixed(1)} % of the base)`],
-          ['type', `${report.type}: ${Object.entries(report.types).map(([type, count]) => `${count} x ${type}`).join(', ')}`],
-          ['time', `${formatSeconds(report.seconds)} (plan ${formatSeconds(report.planSeconds)}, merge and quantize ${formatSeconds(report.runSeconds)})`],
-          ['peak memory', formatBytes(report.peakRssBytes)],
-          ...Object.entries(report.quality?.domainLoss ?? {}).map(([name, loss]) => [`loss: ${name}`, `${loss.meanLoss.toFixed(3)} nats a token, over ${loss.tokens} unseen tokens`] as const),
-        ]),
-      };
+      return { json: report, text: describe(report) };
     } finally {
       progress.end();
     }

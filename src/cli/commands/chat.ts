@@ -4,7 +4,7 @@ import { TaraError } from '../../errors.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { argument, examples, textOption } from '../options.js';
-import { existing } from '../paths.js';
+import { servedFiles } from '../served.js';
 import { describeSampling, loadOptions, samplingOptions } from './generate.js';
 
 async function* questions(context: CoreContext): AsyncGenerator<string> {
@@ -26,16 +26,16 @@ async function* questions(context: CoreContext): AsyncGenerator<string> {
 const command: CoreCommand = {
   describe(command) {
     command
-      .argument('<model>', 'GGUF file')
+      .argument('<model>', 'GGUF file, or the target that a phase was deployed to')
       .option('--message <text>', 'one message, then end (default: lines of standard input)')
       .option('--domain <name>', 'answer as this domain instead of asking the router')
       .option('--user <id>', 'whose history counts');
     describeSampling(command);
-    command.addHelpText('after', examples('chat model.gguf', 'chat model.gguf --message "I feel stressed about my exam" --max-tokens 100'));
+    command.addHelpText('after', examples('chat model.gguf', 'chat model.gguf --message "I feel stressed about my exam" --max-tokens 100', 'chat deploy/phase-1'));
   },
   async run(context) {
-    const path = await existing(context.path(argument(context.args, 0, 'model')), 'any');
-    await using session = await openChatSession(context, path, {
+    const path = context.path(argument(context.args, 0, 'model'));
+    await using session = await openChatSession(context, await servedFiles(context, path), {
       load: { ...loadOptions(context), slots: 1 },
       generate: samplingOptions(context),
       domain: textOption(context.options, 'domain'),

@@ -5,7 +5,9 @@ import { addDryRun, argument, examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
 import { defaultAdapterPath, phaseJson } from '../phase-view.js';
 import { TaraError } from '../../errors.js';
-import { COMPRESSION_TYPES, DEFAULT_SETTINGS, compressionType, domainNames, fraction, phaseNumber, quantizationName, type PhaseSettings } from '../../phases/settings.js';
+import {
+  COMPRESSION_TYPES, DEFAULT_SETTINGS, LAYOUTS, MERGES, compressionType, domainNames, fraction, layoutName, mergeName, phaseNumber, quantizationName, type PhaseSettings,
+} from '../../phases/settings.js';
 
 const SPEED: Readonly<Record<string, boolean>> = { true: true, on: true, yes: true, high: true, false: false, off: false, no: false, low: false };
 
@@ -16,11 +18,13 @@ const command: CoreCommand = {
       .option('--domains <names>', 'domains, comma-separated; their adapters are expected in models/adapters/NAME')
       .option('--quantization <type>', 'preset or type as llama-quantize names it', DEFAULT_SETTINGS.quantization)
       .option('--compression-type <type>', COMPRESSION_TYPES.join(', '), DEFAULT_SETTINGS.compressionType)
-      .option('--target-size <size>', 'size of the built file: 88.2MB, or a bare number of MB')
+      .option('--layout <layout>', `what a build becomes: ${LAYOUTS.join(', ')}`, DEFAULT_SETTINGS.layout)
+      .option('--merge <method>', `how a merged build joins adapters: ${MERGES.join(', ')}`, DEFAULT_SETTINGS.merge)
+      .option('--target-size <size>', 'size of the built files together: 88.2MB, or a bare number of MB')
       .option('--quality-threshold <number>', 'measured quality, 0 to 1, that a build must reach')
       .option('--speed-priority [on|off]', 'let speed on this machine decide between types of equal worth')
       .option('--base <path>', 'base model: a Hugging Face folder or a GGUF file'))
-      .addHelpText('after', examples('create-phase 1 --domains health,business', 'create-phase 2 --domains education --quantization Q5_K_M --target-size 120 --base models/base'));
+      .addHelpText('after', examples('create-phase 1 --domains health,business', 'create-phase 2 --domains education --quantization Q5_K_M --target-size 120 --base models/base', 'create-phase 3 --domains health,law --layout adapters'));
   },
   async run(context) {
     const number = phaseNumber(argument(context.args, 0, 'phase'));
@@ -36,6 +40,8 @@ const command: CoreCommand = {
       qualityThreshold: threshold === undefined ? null : fraction('--quality-threshold', threshold),
       speedPriority: speedPriority(context.options.speedPriority),
       base: base === undefined ? null : await existing(context.path(base), 'any'),
+      layout: layoutName(text('layout') ?? DEFAULT_SETTINGS.layout),
+      merge: mergeName(text('merge') ?? DEFAULT_SETTINGS.merge),
     };
     await checkQuantization(settings.quantization);
     const registry = await context.registry('write');

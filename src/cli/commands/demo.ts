@@ -7,12 +7,12 @@ import { domainLoss, readLossItems, type DomainLoss } from '../../models/index.j
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { peakRss } from '../../phases/build.js';
-import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext, Output } from '../context.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
+import { servedFiles } from '../served.js';
 import { table } from '../table.js';
 
 interface Domain {
@@ -83,7 +83,7 @@ async function measure(context: CoreContext, path: string): Promise<Record<strin
   for (const [index, { name }] of DOMAINS.entries()) {
     sink.report(index / DOMAINS.length, name);
     const items = await readLossItems(join(packageRoot(), 'examples', 'domain-text', `${name}.jsonl`));
-    losses[name] = await domainLoss(model, items.slice(0, ITEMS), context.signal);
+    losses[name] = await domainLoss(model, items.slice(0, ITEMS), { signal: context.signal });
   }
   sink.done();
   return losses;
@@ -123,12 +123,13 @@ const command: CoreCommand = {
     const before = await timed('measure base', () => measure(context, base));
     const build = await timed('build', () => run<BuildJson>('build-phase', '1'));
     await timed('deploy', () => run('deploy-phase', '1', '--target', join(folder, 'deployed')));
-    const deployed = await deployedModel(context, join(folder, 'deployed'));
+    const files = await servedFiles(context, join(folder, 'deployed'));
+    const deployed = files.find(({ role }) => role === 'model')?.path ?? '';
     const after = await timed('measure deployed', () => measure(context, deployed));
 
     const answers: Turn[] = [];
     await timed('answer', async () => {
-      await using session = await openChatSession(context, deployed, { load: { slots: 1, contextSize: 2048 }, generate: SAMPLING });
+      await using session = await openChatSession(context, files, { load: { slots: 1, contextSize: 2048 }, generate: SAMPLING });
       for (const { name, question } of DOMAINS) {
         await say(`\n${name}: ${question}`);
         answers.push(await session.ask(question, (event) => showEvent(context, event)));
@@ -177,15 +178,6 @@ async function emptyFolder(folder: string): Promise<void> {
   if (names.some((name) => !OWN_NAMES.includes(name))) throw new TaraError('TARA_FILE_EXISTS', { path: folder });
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-}
-
-/** The model of the target's current release. */
-async function deployedModel(context: CoreContext, target: string): Promise<string> {
-  const host = await context.plugins();
-  const current = (await host.use(CAPABILITIES.deployer).releases(target)).find((release) => release.current);
-  const model = current?.files.find((file) => file.path.endsWith('.gguf'));
-  if (!current || !model) throw new TaraError('TARA_FILE_NOT_FOUND', { path: target });
-  return join(current.path, model.path);
 }
 
 export default command;

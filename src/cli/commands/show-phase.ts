@@ -3,6 +3,7 @@ import type { CoreCommand } from '../context.js';
 import { formatBytes, formatSeconds, printable } from '../format.js';
 import { argument, examples, flagOption } from '../options.js';
 import { buildJson, phaseJson, releaseJson } from '../phase-view.js';
+import { buildTables } from '../build-tables.js';
 import { facts, table } from '../table.js';
 import { phaseNumber } from '../../phases/settings.js';
 
@@ -18,6 +19,7 @@ const command: CoreCommand = {
     const registry = await context.registry('read');
     const phase = phaseJson(registry, number);
     const builds = registry.builds.list(number).map(buildJson);
+    const good = registry.builds.lastGood(number);
     const releases = registry.releases.list({ phase: number }).map(releaseJson);
     const events = flagOption(context.options, 'events') ? registry.events({ phase: number }) : undefined;
     const { settings } = phase;
@@ -28,6 +30,7 @@ const command: CoreCommand = {
         ...(phase.reason === null ? [] : [['reason', printable(phase.reason)] as const]),
         ['quantization', settings.quantization],
         ['compression', settings.compressionType],
+        ['layout', settings.layout === 'merged' ? `merged (${settings.merge})` : settings.layout],
         ['target size', settings.targetSize === null ? '-' : formatBytes(settings.targetSize)],
         ['quality threshold', settings.qualityThreshold === null ? '-' : String(settings.qualityThreshold)],
         ['speed priority', settings.speedPriority ? 'on' : 'off'],
@@ -43,10 +46,12 @@ const command: CoreCommand = {
         { title: 'BUILD', value: (build) => String(build.id), align: 'right' },
         { title: 'STATUS', value: (build) => (build.cleaned ? `${build.status}, removed` : build.status) },
         { title: 'TYPE', value: (build) => build.quantization },
+        { title: 'LAYOUT', value: (build) => build.layout },
         { title: 'SIZE', value: (build) => (build.bytes === null ? '-' : formatBytes(build.bytes)), align: 'right' },
         { title: 'TIME', value: (build) => (build.seconds === null ? '-' : formatSeconds(build.seconds)), align: 'right' },
         { title: '', value: (build) => printable(build.reason ?? build.output ?? '') },
       ], builds)]),
+      ...(good === undefined ? [] : buildTables(good.files, good.quality, ` OF BUILD ${good.id}`)),
       ...(releases.length === 0 ? [] : [table([
         { title: 'RELEASE', value: (release) => printable(release.id) },
         { title: 'STATUS', value: (release) => release.status },
