@@ -1,10 +1,14 @@
 /** One conversion as convert, merge and quantize run it: the plan under --dry-run, else a progress line and a report. */
 import { stat } from 'node:fs/promises';
-import { prepareConversion, runConversion, type ConvertInput, type Prepared } from '../convert/index.js';
+import { prepareConversion, runConversion } from '../convert/convert.js';
+import type { ConvertInput, Prepared } from '../convert/index.js';
 import { TaraError } from '../errors.js';
-import { countTypes, ggmlType, readGguf } from '../formats/index.js';
+import { countTypes } from '../formats/count-types.js';
+import { ggmlType } from '../formats/ggml-types.js';
+import { readGguf } from '../formats/gguf.js';
 import type { CommandResult } from '../kernel/command.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
+import type { Pool } from '../workers/index.js';
 import type { CoreContext } from './context.js';
 import { formatBytes, formatSeconds, parseCount, printable } from './format.js';
 import { textOption } from './options.js';
@@ -94,5 +98,5 @@ async function withPlugins(context: CoreContext, prepare: () => Promise<Prepared
 }
 
 /** A conversion whose result says what was merged into it. */
-export const convertCommand = (context: CoreContext, input: ConvertInput): Promise<CommandResult> =>
-  conversion(context, [input.base, ...(input.blend ? [input.blend.with] : [])], (settings) => prepareConversion(input, { ...settings, tool: KERNEL_VERSION }));
+export const convertCommand = (context: CoreContext, input: ConvertInput, pool?: Pool): Promise<CommandResult> =>
+  conversion(context, [input.base, ...(input.blend ? [input.blend.with] : [])], (settings) => prepareConversion(input, { ...settings, tool: KERNEL_VERSION, pool }));
