@@ -19,6 +19,8 @@ export interface TaraOptions {
 export interface QuantizeOptions extends ConvertOptions {
   /** Type or preset: `q8_0`, `Q4_K_M`. */
   readonly type: string;
+  /** An importance matrix of llama-imatrix, GGUF or .dat, for a GGUF input. */
+  readonly imatrix?: string | undefined;
 }
 
 /** The engine, and the transformations that write files. */
@@ -26,7 +28,7 @@ export interface TaraEngine extends Engine {
   /** One GGUF file (or checkpoint folder) to one type. Atomic: the output appears complete or not at all. */
   quantize(input: string, output: string, options: QuantizeOptions): Promise<ConvertReport>;
   /** Several outputs in one pass over the input; all appear, or none. */
-  quantizeMany(input: string, outputs: readonly { readonly output: string; readonly type: string }[], options?: ConvertOptions): Promise<ConvertReport>;
+  quantizeMany(input: string, outputs: readonly { readonly output: string; readonly type: string }[], options?: Omit<QuantizeOptions, 'type'>): Promise<ConvertReport>;
 }
 
 export interface Tara extends AsyncDisposable {
@@ -42,8 +44,8 @@ export interface Tara extends AsyncDisposable {
 /** The engine with quantize and quantizeMany; needs no kernel. */
 export function createTaraEngine(): TaraEngine {
   const engine = createEngine();
-  const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, options = {}) =>
-    convert({ base: resolve(input), adapters: [], outputs: outputs.map(({ output, type }, index) => ({ id: `out${index}`, path: resolve(output), type })) }, options);
+  const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, { imatrix, ...options } = {}) =>
+    convert({ base: resolve(input), adapters: [], imatrix: imatrix === undefined ? undefined : { path: resolve(imatrix), name: imatrix }, outputs: outputs.map(({ output, type }, index) => ({ id: `out${index}`, path: resolve(output), type })) }, options);
   return Object.assign(engine, {
     quantizeMany,
     quantize: (input: string, output: string, { type, ...options }: QuantizeOptions) => quantizeMany(input, [{ output, type }], options),
