@@ -55,23 +55,24 @@ export async function conversion(context: CoreContext, models: readonly string[]
   const started = performance.now();
   const prepared = await withPlugins(context, () => prepare(settings));
   const planSeconds = (performance.now() - started) / 1000;
-  const requantizedFrom = await quantizedTypes(models);
-  const note = () => {
+  const note = (requantizedFrom: readonly string[]) => {
     if (requantizedFrom.length === 0) return;
     context.note(`note: ${models.map(printable).join(' or ')} is quantized already (${requantizedFrom.join(', ')}); its rounding stays in what is made of it. Start from F16 or BF16 where you can.`);
   };
   if (context.dryRun) {
-    note();
+    const requantizedFrom = await quantizedTypes(models);
+    note(requantizedFrom);
     return dryRun(prepared, requantizedFrom);
   }
   const sink = context.progress('writing');
   try {
-    const report = await runConversion(prepared.lowered, {
+    // This thread is idle while native ones write.
+    const [report, requantizedFrom] = await Promise.all([runConversion(prepared.lowered, {
       ...settings,
       onProgress: ({ bytesRead, bytesTotal, tensor }) => sink.report(bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
-    });
+    }), quantizedTypes(models)]);
     const seconds = (performance.now() - started) / 1000;
-    note();
+    note(requantizedFrom);
     return {
       json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom },
       text: report.files.map(({ path, bytes, types }) => facts([
