@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convert, createTaraEngine } from '../dist/src/index.js';
 import { domainLoss, readLossItems } from '../dist/src/models/index.js';
-import { chooseMerge } from '../dist/src/phases/merge-auto.js';
+import { chooseMerge } from '../dist/src/phases/build/merge-auto.js';
 import { sharedPool } from '../dist/src/workers/index.js';
 import { ROOT } from '../scripts/lib.mjs';
 import { optional, publish } from './lib.mjs';

@@ -5,7 +5,7 @@
 import type { Architecture } from './convert/architectures/description.js';
 
 export type { Architecture, ComputedTensor, Dims, Surroundings, TensorRule, TokenizerKind } from './convert/architectures/description.js';
-export type { ModelConfig } from './convert/config.js';
+export type { ModelConfig } from './convert/checkpoint/config.js';
 export * from './convert/architectures/common.js';
 export { f32, flag, i32, text, u32 } from './convert/entries.js';
 

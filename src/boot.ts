@@ -25,7 +25,7 @@ export interface BootOptions {
 const coreServices = (home: Home): readonly Service[] => [
   service(registryAccess, (): RegistryAccess => ({
     async with(access, work) {
-      const { Registry } = await import('./phases/registry.js');
+      const { Registry } = await import('./phases/registry/registry.js');
       using registry = Registry.open(home, { create: access === 'write' });
       return await work(registry);
     },

@@ -8,8 +8,8 @@ export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } f
 export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport } from './convert/index.js';
 export * from './formats/index.js';
 export { definePlugin } from './kernel/plugin.js';
-export type { BuildReport } from './phases/build.js';
-export type { BuildOptions } from './phases/build-inputs.js';
+export type { BuildReport } from './phases/build/build.js';
+export type { BuildOptions } from './phases/build/inputs.js';
 export type { Phases, PhaseView } from './phases/phases.js';
 export { registryAccess, type RegistryAccess } from './phases/service.js';
 export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';

@@ -1,7 +1,7 @@
 /** A build's files, what was measured of it and what a merge was chosen from, as tables. */
 import { basename } from 'node:path';
-import type { SettledMerge } from '../phases/build-merge.js';
-import type { BuildQuality } from '../phases/build-quality.js';
+import type { SettledMerge } from '../phases/build/merge.js';
+import type { BuildQuality } from '../phases/build/quality.js';
 import type { BuildFile, Metrics } from '../phases/types.js';
 import { formatBytes } from './format.js';
 import { table } from './table.js';

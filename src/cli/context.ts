@@ -5,7 +5,7 @@ import type { CommandContext, CommandResult } from '../kernel/command.js';
 import type { Host } from '../kernel/host.js';
 import type { Token } from '../kernel/tokens.js';
 import type { Home } from '../phases/home.js';
-import type { Registry } from '../phases/registry.js';
+import type { Registry } from '../phases/registry/registry.js';
 
 /** Anything the command line writes to; `isTTY` turns progress on. */
 export interface Output {

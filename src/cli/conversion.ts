@@ -3,12 +3,12 @@ import { stat } from 'node:fs/promises';
 import { prepareConversion, runConversion } from '../convert/convert.js';
 import type { ConvertInput, Prepared } from '../convert/index.js';
 import { TaraError } from '../errors.js';
-import { countTypes } from '../formats/count-types.js';
-import { ggmlType } from '../formats/ggml-types.js';
-import { readGguf } from '../formats/gguf.js';
+import { countTypes } from '../formats/gguf/count-types.js';
+import { ggmlType } from '../formats/gguf/types.js';
+import { readGguf } from '../formats/gguf/file.js';
 import type { CommandResult } from '../kernel/command.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
-import type { Pool } from '../workers/index.js';
+import { inlinePool } from '../workers/index.js';
 import type { CoreContext } from './context.js';
 import { formatBytes, formatSeconds, parseCount, printable } from './format.js';
 import { textOption } from './options.js';
@@ -98,6 +98,9 @@ async function withPlugins(context: CoreContext, prepare: () => Promise<Prepared
   }
 }
 
-/** A conversion whose result says what was merged into it. */
-export const convertCommand = (context: CoreContext, input: ConvertInput, pool?: Pool): Promise<CommandResult> =>
-  conversion(context, [input.base, ...(input.blend ? [input.blend.with] : [])], (settings) => prepareConversion(input, { ...settings, tool: KERNEL_VERSION, pool }));
+/**
+ * A conversion whose result says what was merged into it. It is planned in this thread: the process has nothing else to do,
+ * and a worker takes longer to start than most models take to plan.
+ */
+export const convertCommand = (context: CoreContext, input: ConvertInput): Promise<CommandResult> =>
+  conversion(context, [input.base, ...(input.blend ? [input.blend.with] : [])], (settings) => prepareConversion(input, { ...settings, tool: KERNEL_VERSION, pool: inlinePool }));

@@ -7,7 +7,7 @@ import type { CommandModule, CommandResult } from '../kernel/command.js';
 import type { Host } from '../kernel/host.js';
 import type { Use } from '../kernel/tokens.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
-import type { Registry } from '../phases/registry.js';
+import type { Registry } from '../phases/registry/registry.js';
 import type { CoreCommandEntry } from './commands/index.js';
 import type { CoreCommand, CoreContext, Io } from './context.js';
 import { write, writeError, writeResult } from './output.js';
@@ -93,7 +93,7 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
       progress: (label) => progress.sink(label),
       path: (typed) => resolve(io.cwd, checkedPath(typed)),
       async registry(access) {
-        const { Registry } = await import('../phases/registry.js');
+        const { Registry } = await import('../phases/registry/registry.js');
         if (session.registry?.access === access || session.registry?.access === 'write') return session.registry.open;
         // A reader's registry may stand for a file that does not exist.
         session.registry?.open.close();

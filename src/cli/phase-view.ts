@@ -1,6 +1,6 @@
 /** Phases, domains, builds and releases as --json shows them; scripts rely on these forms. */
 import { join } from 'node:path';
-import type { Registry } from '../phases/registry.js';
+import type { Registry } from '../phases/registry/registry.js';
 import type { Build, Domain, Release } from '../phases/types.js';
 import type { CoreContext } from './context.js';
 

@@ -3,7 +3,7 @@
  * plans and so knows no architecture: wherever the two plans differ, the models cannot be blended.
  */
 import { TaraError } from '../errors.js';
-import { stringBytes } from '../formats/gguf-array.js';
+import { stringBytes } from '../formats/gguf/array.js';
 import { oneLine } from '../formats/one-line.js';
 import type { BlendStep, MetadataEntry, PlanStep, PlanTensor, PlanWithBlobs } from '../plan/schema.js';
 

@@ -1,14 +1,14 @@
 /** A base model and adapters in, GGUF files out: plan and lower in the pool, run natively. */
-import { countTypes } from '../formats/count-types.js';
+import { countTypes } from '../formats/gguf/count-types.js';
 import type { Lowered } from '../plan/lower.js';
 import { runPlan } from '../plan/run.js';
 import { sharedPool, type Pool } from '../workers/index.js';
 import { contributedArchitectures, withContributed } from './contributed.js';
 import type { ConvertInput } from './plan-convert.js';
-import type { AdapterInput } from './adapters.js';
-import type { LoraInput } from './lora.js';
+import type { AdapterInput } from './adapters/adapters.js';
+import type { LoraInput } from './adapters/lora.js';
 import type { Prepared } from './prepare.js';
-import type { PreparedLora } from './prepare-lora.js';
+import type { PreparedLora } from './adapters/prepare-lora.js';
 import type { ModelSizes, PresetBytes } from './sizes.js';
 
 export interface ConvertOptions {
@@ -58,7 +58,7 @@ export async function convert(input: ConvertInput, options: ConvertOptions = {})
 
 /** Plans and lowers a GGUF LoRA; nothing is written. */
 export const prepareLora = (input: LoraInput, options: ConvertOptions & { print?: boolean } = {}): Promise<PreparedLora> =>
-  (options.pool ?? sharedPool()).run<PreparedLora>('convert/prepare-lora', { input: withContributed(input), print: options.print ?? false }, { signal: options.signal });
+  (options.pool ?? sharedPool()).run<PreparedLora>('convert/adapters/prepare-lora', { input: withContributed(input), print: options.print ?? false }, { signal: options.signal });
 
 export interface LoraReport extends ConvertReport {
   /** The scale with which llama.cpp applies the file as the adapter was trained: 1 but for an rsLoRA in the reference's form. */

@@ -1,6 +1,6 @@
 /** An importance matrix in a plan: which tensors take it, and what a file keeps of it, as llama-quantize writes it. */
 import { TaraError } from '../errors.js';
-import { ggmlType, type GgmlTypeName } from '../formats/ggml-types.js';
+import { ggmlType, type GgmlTypeName } from '../formats/gguf/types.js';
 import { readImatrix, type Imatrix } from '../formats/imatrix.js';
 import type { MetadataEntry, PlanSource, TensorRef } from '../plan/schema.js';
 import { text, u32 } from './entries.js';

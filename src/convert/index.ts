@@ -1,14 +1,15 @@
 /**
  * Convert: Hugging Face checkpoints, GGUF files and PEFT adapters as plans, and those plans run. Describes
- * architectures and tokenizers. May import formats, plan, workers, errors.
+ * architectures and tokenizers. checkpoint/, gguf/ and adapters/ hold what is known of each kind of source.
+ * May import formats, plan, workers, errors.
  */
 export { ARCHITECTURES, type Architecture } from './architectures/index.js';
 export { contributeArchitectures } from './contributed.js';
-export type { AdapterInput } from './adapters.js';
+export type { AdapterInput } from './adapters/adapters.js';
 export { convert, convertLora, modelSizes, planSizes, prepareConversion, prepareLora, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport, type LoraReport } from './convert.js';
 export { planConvert, type ConvertInput, type ConvertOutput } from './plan-convert.js';
-export type { LoraInput } from './lora.js';
-export { defaultWeight, MERGE_METHODS, mergeStep, type MergeMethod, type MergeSettings } from './merge.js';
+export type { LoraInput } from './adapters/lora.js';
+export { defaultWeight, MERGE_METHODS, mergeStep, type MergeMethod, type MergeSettings } from './adapters/merge.js';
 export type { BlendInput } from './blend.js';
 export type { Prepared } from './prepare.js';
 export { PLAIN_TYPES } from './types.js';

@@ -1,8 +1,8 @@
 /** What a conversion is asked for. */
 import type { MetadataEntry } from '../plan/schema.js';
-import type { AdapterInput } from './adapters.js';
+import type { AdapterInput } from './adapters/adapters.js';
 import type { BlendInput } from './blend.js';
-import type { MergeSettings } from './merge.js';
+import type { MergeSettings } from './adapters/merge.js';
 
 export interface ConvertOutput {
   /** Name of the output in the plan. */

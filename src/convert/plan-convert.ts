@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import { TaraError } from '../errors.js';
 import type { PlanWithBlobs } from '../plan/schema.js';
 import { blendPlans, type BlendInput } from './blend.js';
-import { planGguf } from './from-gguf.js';
+import { planGguf } from './gguf/plan.js';
 import type { ConvertInput } from './input.js';
-import { mergeStep } from './merge.js';
+import { mergeStep } from './adapters/merge.js';
 import { checkOutputs } from './outputs.js';
 
 export type { ConvertInput, ConvertOutput } from './input.js';
@@ -29,7 +29,7 @@ function checkInput({ adapters, merge, blend, outputs }: ConvertInput): void {
 
 /** Tokenizers and architectures are loaded for checkpoints alone. */
 const planBase = async (folder: boolean, input: ConvertInput, base: string): Promise<PlanWithBlobs> =>
-  (folder ? (await import('./from-checkpoint.js')).planCheckpoint(input, base) : planGguf(input, base));
+  (folder ? (await import('./checkpoint/plan.js')).planCheckpoint(input, base) : planGguf(input, base));
 
 const isFolder = async (path: string): Promise<boolean> => {
   const kind = await stat(path).catch(() => undefined);

@@ -3,10 +3,10 @@ import { basename } from 'node:path';
 import type { MetadataEntry, Plan } from '../plan/schema.js';
 import type { TaskContext } from '../workers/index.js';
 import hashFile from '../workers/hash-file.js';
-import { inOrder } from './adapters.js';
+import { inOrder } from './adapters/adapters.js';
 import { text } from './entries.js';
 import type { ConvertInput } from './input.js';
-import { mergeStep } from './merge.js';
+import { mergeStep } from './adapters/merge.js';
 
 const strings = (key: string, items: readonly string[]): MetadataEntry => ({ key, type: 'array', value: { of: 'string', items: [...items] } });
 

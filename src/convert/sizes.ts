@@ -1,9 +1,9 @@
 /** A pool task: what every general preset that needs no importance matrix would make of a model, to the byte, from headers alone. */
-import { countTypes } from '../formats/count-types.js';
+import { countTypes } from '../formats/gguf/count-types.js';
 import { layout } from '../plan/layout.js';
 import { PRESETS } from '../plan/presets.js';
 import type { PoolTask } from '../workers/index.js';
-import type { AdapterInput } from './adapters.js';
+import type { AdapterInput } from './adapters/adapters.js';
 import { planConvert } from './plan-convert.js';
 
 export interface SizesInput {

@@ -1,5 +1,5 @@
 /** Which type each tensor of an output gets: llama.cpp's converter for plain types, llama-quantize for presets. */
-import { ggmlType } from '../formats/ggml-types.js';
+import { ggmlType } from '../formats/gguf/types.js';
 import { layerOrder } from '../plan/order.js';
 import type { PresetModel, PresetTensor } from '../plan/presets.js';
 import type { TensorType } from '../plan/schema.js';

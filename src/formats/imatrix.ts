@@ -6,8 +6,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
 import { sha256 } from './byte-reader.js';
 import { withFile } from './files.js';
-import { isGgufArray } from './gguf-array.js';
-import { type GgufFile, type GgufTensor, metadataOf, readGguf } from './gguf.js';
+import { isGgufArray } from './gguf/array.js';
+import { type GgufFile, type GgufTensor, metadataOf, readGguf } from './gguf/file.js';
 import { oneLine } from './one-line.js';
 
 export interface Imatrix {

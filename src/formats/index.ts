@@ -1,22 +1,23 @@
 /**
  * Formats: reads GGUF, safetensors, checkpoints and PEFT adapters, headers only, and refuses what
- * is not sound before anything native sees it. Writes GGUF headers. May import src/errors.ts alone.
+ * is not sound before anything native sees it. Writes GGUF headers. gguf/ holds that format, peft/ adapters.
+ * May import src/errors.ts alone.
  */
 export * from './checkpoint.js';
 export { fileError, type FileIdentity, fileIdentity, isFile } from './files.js';
 export { innerFile, isInnerName } from './folder.js';
-export * from './ggml-types.js';
-export * from './gguf.js';
-export { type GgufScalar, isGgufArray, stringBytes } from './gguf-array.js';
-export * from './gguf-header.js';
-export { checkGgufLora } from './gguf-lora.js';
-export { ARCHITECTURES, checkModel } from './gguf-model.js';
+export * from './gguf/types.js';
+export * from './gguf/file.js';
+export { type GgufScalar, isGgufArray, stringBytes } from './gguf/array.js';
+export * from './gguf/header.js';
+export { checkGgufLora } from './gguf/lora.js';
+export { ARCHITECTURES, checkModel } from './gguf/model.js';
 export { type Imatrix, readImatrix } from './imatrix.js';
 export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJsonObject } from './json.js';
-export { type Adapter, type AdapterModule, readAdapter } from './peft.js';
-export { type AdapterConfig, adapterConfig } from './peft-config.js';
+export { type Adapter, type AdapterModule, readAdapter } from './peft/adapter.js';
+export { type AdapterConfig, adapterConfig } from './peft/config.js';
 export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
-export { countTypes } from './count-types.js';
+export { countTypes } from './gguf/count-types.js';
 export { inspect, type InspectedAdapter, type InspectedCheckpoint, type InspectedEntry, type InspectedGguf, type InspectedSafetensors, type InspectedTensor, type Inspection } from './inspect.js';
 export { type Provenance, type ProvenanceSource } from './provenance.js';
 export { isUrl, type RemoteOptions } from './remote.js';

@@ -1,6 +1,6 @@
 /** Where a GGUF file came from, as far as its metadata says: our own `tara.*` keys, and what others write below general.*. */
-import { type GgufFile, metadataOf } from './gguf.js';
-import { isGgufArray } from './gguf-array.js';
+import { type GgufFile, metadataOf } from './gguf/file.js';
+import { isGgufArray } from './gguf/array.js';
 
 /** A file that went into it, by the SHA-256 of its bytes. */
 export interface ProvenanceSource {

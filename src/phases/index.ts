@@ -1,8 +1,8 @@
 /**
  * Phases and domains: their life, the registry that remembers them, their settings, and the factory that builds them.
- * May import models, engine, convert, plan, formats, kernel, workers and errors; never cli or server.
+ * registry/ holds what is remembered, build/ the factory. May import models, engine, convert, plan, formats, kernel, workers and errors; never cli or server.
  */
-export { Registry, type RegistryOptions } from './registry.js';
+export { Registry, type RegistryOptions } from './registry/registry.js';
 export { homeAt, homeOf, type Home } from './home.js';
 export { DOMAIN_MOVES, DOMAIN_STATUSES, PHASE_MOVES, PHASE_STATUSES, type DomainStatus, type PhaseStatus } from './lifecycle.js';
 export {
@@ -10,6 +10,6 @@ export {
   quantizationName, type CompressionType, type Layout, type MergeName, type PhaseSettings,
 } from './settings.js';
 export { registryAccess, type RegistryAccess } from './service.js';
-export type { CleanupPlan } from './build-store.js';
-export type { DomainChange, NewDomain } from './domain-store.js';
+export type { CleanupPlan } from './registry/build-store.js';
+export type { DomainChange, NewDomain } from './registry/domain-store.js';
 export type { Build, BuildFile, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';

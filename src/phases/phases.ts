@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import type { Engine } from '../engine/index.js';
 import type { Compressor } from '../kernel/capabilities.js';
 import type { HookCaller } from '../kernel/services.js';
-import { buildPhase, type BuildReport } from './build.js';
-import type { BuildOptions } from './build-inputs.js';
-import type { DomainChange } from './domain-store.js';
+import { buildPhase, type BuildReport } from './build/build.js';
+import type { BuildOptions } from './build/inputs.js';
+import type { DomainChange } from './registry/domain-store.js';
 import type { Home } from './home.js';
-import { Registry } from './registry.js';
+import { Registry } from './registry/registry.js';
 import { domainName, phaseNumber, type PhaseSettings } from './settings.js';
 import type { Build, Domain, Phase, Release } from './types.js';
 

@@ -1,6 +1,6 @@
 /** The registry as a service, for plugins that deploy, report or add to phases. */
 import { createToken } from '../kernel/tokens.js';
-import type { Registry } from './registry.js';
+import type { Registry } from './registry/registry.js';
 
 export interface RegistryAccess {
   /** Runs `work` with the registry open, and closes it; `read` creates nothing where there is none. */

@@ -1,5 +1,5 @@
 /** The settings of a phase and the names in the registry: defaults, and the checks that every way in goes through. */
-import { MERGE_METHODS } from '../convert/merge.js';
+import { MERGE_METHODS } from '../convert/adapters/merge.js';
 import { TaraError } from '../errors.js';
 import { DOMAIN_STATUSES, type DomainStatus } from './lifecycle.js';
 

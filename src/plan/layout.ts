@@ -1,7 +1,7 @@
 /** Where everything lies in an output: its tensors in order, their offsets, its header bytes and its size. */
 import { TaraError } from '../errors.js';
-import { type GgmlTypeName, tensorBytes } from '../formats/ggml-types.js';
-import { encodeHeader } from '../formats/gguf-header.js';
+import { type GgmlTypeName, tensorBytes } from '../formats/gguf/types.js';
+import { encodeHeader } from '../formats/gguf/header.js';
 import { layerOrder } from './order.js';
 import type { MetadataEntry, Plan, PlanOutput, PlanTensor, PlanWithBlobs } from './schema.js';
 

@@ -1,6 +1,6 @@
 /** The steps after the first in lowered form: shapes checked, names resolved, and what each holds in memory. */
 import { TaraError } from '../errors.js';
-import { ggmlType } from '../formats/ggml-types.js';
+import { ggmlType } from '../formats/gguf/types.js';
 import type { BlendStep, DeltaStep, DeltaTerm, PlanStep, TensorRef } from './schema.js';
 import { elements, invalid, lowerSpan, type Matrix, matrixOf, readable, type Span, type Spans } from './spans.js';
 

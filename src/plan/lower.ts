@@ -2,7 +2,7 @@
  * Lowers a plan: names become spans, every span, shape, type and row length is checked, offsets and
  * header bytes are computed. The result is plain data that crosses threads; native/plan runs it.
  */
-import { type GgmlTypeName, ggmlType, rowBytes } from '../formats/ggml-types.js';
+import { type GgmlTypeName, ggmlType, rowBytes } from '../formats/gguf/types.js';
 import { Importance } from './importance.js';
 import { layout } from './layout.js';
 import { lowerStep, type Tables } from './lower-steps.js';

@@ -1,7 +1,7 @@
 /** The presets of llama-quantize: their names, file types, and the types they give to a model's tensors. */
 import { nativeCall } from '../engine/jobs.js';
 import { TaraError } from '../errors.js';
-import { type GgmlTypeName, ggmlType, ggmlTypeName } from '../formats/ggml-types.js';
+import { type GgmlTypeName, ggmlType, ggmlTypeName } from '../formats/gguf/types.js';
 
 export interface Preset {
   /** general.file_type, an llama_ftype. */

@@ -1,5 +1,5 @@
 /** A plan for people: sources, outputs, and one line for each tensor. Its JSON form is JSON.stringify of the plan. */
-import { tensorBytes } from '../formats/ggml-types.js';
+import { tensorBytes } from '../formats/gguf/types.js';
 import type { DeltaStep, DeltaTerm, Plan, PlanStep, PlanTensor, TensorRef } from './schema.js';
 
 const ref = ({ src, tensor }: TensorRef): string => `${src}:${tensor}`;

@@ -1,6 +1,6 @@
 /** The plan format: what a model transformation reads, does and writes, as plain data. */
 import { z } from 'zod';
-import { GGML_TYPE_NAMES } from '../formats/ggml-types.js';
+import { GGML_TYPE_NAMES } from '../formats/gguf/types.js';
 import { PLAN_FORMAT } from './format.js';
 
 const id = z.string().min(1).max(64);

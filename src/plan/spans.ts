@@ -1,7 +1,7 @@
 /** Where the tensors of a plan's sources lie: names become spans of bytes, in the files that the plan was made for. */
 import { TaraError } from '../errors.js';
-import { type GgmlTypeName, ggmlType } from '../formats/ggml-types.js';
-import { readGguf } from '../formats/gguf.js';
+import { type GgmlTypeName, ggmlType } from '../formats/gguf/types.js';
+import { readGguf } from '../formats/gguf/file.js';
 import { readSafetensors } from '../formats/safetensors.js';
 import type { Plan, PlanSource, TensorRef } from './schema.js';
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { BuildReport } from '../../src/phases/build.js';
+import type { BuildReport } from '../../src/phases/build/build.js';
 import { writeTurnAdapter } from '../support/tiny-lora.js';
 import { writeChainModel } from '../support/tiny-model.js';
 import { tara as here } from './run.js';

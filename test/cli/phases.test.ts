@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Registry } from '../../src/phases/registry.js';
+import { Registry } from '../../src/phases/registry/registry.js';
 import { temporary } from '../phases/temporary.js';
 import { tara } from './run.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { addonPaths } from '../../src/engine/loader.js';
-import { readGguf } from '../../src/formats/gguf.js';
+import { readGguf } from '../../src/formats/gguf/file.js';
 import { readFixture, rebuild } from '../convert/architecture-fixtures.js';
 import { temporaryFolder } from '../convert/tiny.js';
 import { tara } from './run.js';

@@ -3,7 +3,7 @@ import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { MergeSettings } from '../../src/convert/merge.js';
+import type { MergeSettings } from '../../src/convert/adapters/merge.js';
 import { planConvert } from '../../src/convert/plan-convert.js';
 import { addonPaths } from '../../src/engine/loader.js';
 import { lower, runPlan } from '../../src/plan/index.js';

@@ -2,10 +2,10 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { changes, EMBEDDING, HEAD, loadAdapters, type Tie } from '../../src/convert/adapters.js';
-import type { MergeSettings } from '../../src/convert/merge.js';
+import { changes, EMBEDDING, HEAD, loadAdapters, type Tie } from '../../src/convert/adapters/adapters.js';
+import type { MergeSettings } from '../../src/convert/adapters/merge.js';
 import { planConvert } from '../../src/convert/plan-convert.js';
-import { encodeHeader } from '../../src/formats/gguf-header.js';
+import { encodeHeader } from '../../src/formats/gguf/header.js';
 import { readSafetensors } from '../../src/formats/safetensors.js';
 import type { PlanWithBlobs } from '../../src/plan/schema.js';
 import { interleave } from '../../src/convert/rope.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { planConvert, type ConvertInput } from '../../src/convert/plan-convert.js';
 import { addonPaths } from '../../src/engine/loader.js';
-import { readGguf } from '../../src/formats/gguf.js';
+import { readGguf } from '../../src/formats/gguf/file.js';
 import { lower, runPlan } from '../../src/plan/index.js';
 import { codeOf, messageOf } from '../formats/helpers.js';
 import { writeTinyModel } from '../support/tiny-model.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { planConvert, type ConvertInput } from '../../src/convert/plan-convert.js';
 import { llama3RopeFactors } from '../../src/convert/architectures/common.js';
-import { modelConfig } from '../../src/convert/config.js';
+import { modelConfig } from '../../src/convert/checkpoint/config.js';
 import { convertedType } from '../../src/convert/types.js';
 import { planSchema, type PlanWithBlobs } from '../../src/plan/schema.js';
 import { runReference } from './executor.js';

@@ -1,7 +1,7 @@
 /** A reference executor for small plans: whole tensors in memory, no native code. Floats only, and Q8_0. */
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
-import { readGguf } from '../../src/formats/gguf.js';
+import { readGguf } from '../../src/formats/gguf/file.js';
 import { readSafetensors } from '../../src/formats/safetensors.js';
 import type { Plan, TensorRef, TensorType } from '../../src/plan/schema.js';
 import { interleave } from '../../src/convert/rope.js';

@@ -1,6 +1,6 @@
 /** Tensors of Hugging Face checkpoints and GGUF files in the tests' own words: names, row orders and orientation, without the code under test. */
 import { readFileSync } from 'node:fs';
-import { readGguf } from '../../src/formats/gguf.js';
+import { readGguf } from '../../src/formats/gguf/file.js';
 import { readSafetensors } from '../../src/formats/safetensors.js';
 
 export interface Values {

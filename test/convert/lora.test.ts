@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { convertLora } from '../../src/convert/index.js';
-import { planLora, type LoraInput } from '../../src/convert/lora.js';
+import { planLora, type LoraInput } from '../../src/convert/adapters/lora.js';
 import { planConvert } from '../../src/convert/plan-convert.js';
 import { createEngine } from '../../src/engine/index.js';
 import { addonPaths } from '../../src/engine/loader.js';

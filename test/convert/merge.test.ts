@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { defaultWeight, mergeStep, type MergeSettings } from '../../src/convert/merge.js';
+import { defaultWeight, mergeStep, type MergeSettings } from '../../src/convert/adapters/merge.js';
 import { step } from '../../src/plan/schema.js';
 
 const TERM = { weight: 1, scale: 2, a: { src: 'x', tensor: 'a' }, b: { src: 'x', tensor: 'b' } };

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { planConvert, type ConvertInput } from '../../src/convert/plan-convert.js';
 import { addonPaths } from '../../src/engine/loader.js';
-import { readGguf } from '../../src/formats/gguf.js';
+import { readGguf } from '../../src/formats/gguf/file.js';
 import { lower, runPlan } from '../../src/plan/index.js';
 import { runReference } from './executor.js';
 import type { Manifest } from './manifest.js';

@@ -12,7 +12,7 @@ import { tokenizerFiles } from '../../src/convert/tokenizers/source.js';
 import { specialEntries } from '../../src/convert/tokenizers/special.js';
 import { gemmaEntries, parseSentencePiece, phi3Entries, sentencePieceEntries } from '../../src/convert/tokenizers/spm.js';
 import { wordPieceEntries } from '../../src/convert/tokenizers/wordpiece.js';
-import { modelConfig } from '../../src/convert/config.js';
+import { modelConfig } from '../../src/convert/checkpoint/config.js';
 import type { Blobs, MetadataEntry } from '../../src/plan/schema.js';
 import { TaraError } from '../../src/errors.js';
 import { manifestKv } from './manifest.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { readAdapter } from '../../src/formats/index.js';
-import { PatternTooComplex, patternLookup } from '../../src/formats/peft-pattern.js';
+import { PatternTooComplex, patternLookup } from '../../src/formats/peft/pattern.js';
 import { codeOf, floats, messageOf, safetensors, scratch, sharedFixture } from './helpers.js';
 
 const files = scratch();

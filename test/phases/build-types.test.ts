@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities.js';
-import type { BuildInputs } from '../../src/phases/build-inputs.js';
-import { chooseTypes } from '../../src/phases/build-types.js';
+import type { BuildInputs } from '../../src/phases/build/inputs.js';
+import { chooseTypes } from '../../src/phases/build/types.js';
 import type { Build } from '../../src/phases/types.js';
 import { sharedPool } from '../../src/workers/index.js';
 import { writeTinyModel } from '../support/tiny-model.js';

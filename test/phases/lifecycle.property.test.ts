@@ -6,7 +6,7 @@ import Database from 'libsql';
 import { expect, it } from 'vitest';
 import { isErrorCode, TaraError } from '../../src/errors.js';
 import { DOMAIN_MOVES, DOMAIN_STATUSES, PHASE_MOVES, type DomainStatus, type PhaseStatus } from '../../src/phases/lifecycle.js';
-import { Registry } from '../../src/phases/registry.js';
+import { Registry } from '../../src/phases/registry/registry.js';
 import { temporary } from './temporary.js';
 
 const fresh = temporary();

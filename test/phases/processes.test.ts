@@ -5,7 +5,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Registry } from '../../src/phases/registry.js';
+import { Registry } from '../../src/phases/registry/registry.js';
 import { compileSources } from '../cli/compiled.js';
 import { temporary } from './temporary.js';
 

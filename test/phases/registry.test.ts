@@ -2,9 +2,9 @@ import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, it } from 'vitest';
-import { Db } from '../../src/phases/database.js';
-import { MIGRATIONS, migrate } from '../../src/phases/migrations/index.js';
-import { Registry } from '../../src/phases/registry.js';
+import { Db } from '../../src/phases/registry/database.js';
+import { MIGRATIONS, migrate } from '../../src/phases/registry/migrations/index.js';
+import { Registry } from '../../src/phases/registry/registry.js';
 import { temporary } from './temporary.js';
 
 const fresh = temporary();

@@ -9,7 +9,7 @@ import cleanup from '../../plugins/cleanup/index.js';
 import deploy from '../../plugins/deploy/index.js';
 import { createHost, type Host } from '../../src/kernel/index.js';
 import { service } from '../../src/kernel/container.js';
-import { Registry } from '../../src/phases/registry.js';
+import { Registry } from '../../src/phases/registry/registry.js';
 import { registryAccess, type RegistryAccess } from '../../src/phases/service.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-deploy-commands-'));

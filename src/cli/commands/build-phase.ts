@@ -1,8 +1,8 @@
 /** build-phase: a phase's complete domains and its base as compressed GGUF files, in the phase's layout. */
 import { createEngine } from '../../engine/index.js';
-import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildStep, type Measure } from '../../phases/build-inputs.js';
-import { adapterName, modelsOf } from '../../phases/build-files.js';
-import { buildPhase, type BuildReport } from '../../phases/build.js';
+import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildStep, type Measure } from '../../phases/build/inputs.js';
+import { adapterName, modelsOf } from '../../phases/build/files.js';
+import { buildPhase, type BuildReport } from '../../phases/build/build.js';
 import { LAYOUTS, MERGES, compressionType, layoutName, mergeName, phaseNumber, quantizationName } from '../../phases/settings.js';
 import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { hooks } from '../../kernel/services.js';

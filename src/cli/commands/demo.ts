@@ -6,7 +6,7 @@ import { createTaraEngine } from '../../tara.js';
 import { domainLoss, readLossItems, type DomainLoss } from '../../models/index.js';
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
-import { peakRss } from '../../phases/build.js';
+import { peakRss } from '../../phases/build/build.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext, Output } from '../context.js';
 import { formatBytes, formatSeconds } from '../format.js';

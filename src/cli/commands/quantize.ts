@@ -1,8 +1,6 @@
 /** quantize: one GGUF file to one or several types in a single pass. */
-import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { TaraError } from '../../errors.js';
-import { inlinePool } from '../../workers/index.js';
 import type { CoreCommand } from '../context.js';
 import { convertCommand } from '../conversion.js';
 import { addDryRun, argument, examples, textOption } from '../options.js';
@@ -32,14 +30,12 @@ const command: CoreCommand = {
     const base = await existing(context.path(argument(context.args, 0, 'input')), 'any');
     const output = context.path(argument(context.args, 1, 'output'));
     const imatrix = textOption(context.options, 'imatrix');
-    // A GGUF header takes less time to plan than a worker takes to start.
-    const pool = (await stat(base)).isFile() ? inlinePool : undefined;
     return convertCommand(context, {
       base,
       adapters: [],
       ...(imatrix === undefined ? {} : { imatrix: { path: await existing(context.path(imatrix), 'file'), name: imatrix } }),
       outputs: types.map((type) => ({ id: type, path: outputPath(output, type, types.length > 1), type })),
-    }, pool);
+    });
   },
 };
 

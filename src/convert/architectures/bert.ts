@@ -1,8 +1,8 @@
 /** BERT as sentence embeddings (MiniLM, bge, e5) or as a classifier; the heads it was pretrained with are left out. */
 import type { MetadataEntry } from '../../plan/schema.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import { flag } from '../entries.js';
-import { isRecord } from '../files.js';
+import { isRecord } from '../checkpoint/files.js';
 import { inLayers, layerCount, poolingKey, textModelMetadata } from './common.js';
 import type { Architecture } from './description.js';
 

@@ -1,8 +1,8 @@
 /** What architectures share: sizes of a decoder, names inside a layer, keys every text model writes, and rotary scaling. */
 import type { MetadataEntry } from '../../plan/schema.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import { f32, flag, text, u32 } from '../entries.js';
-import { isRecord, type Json } from '../files.js';
+import { isRecord, type Json } from '../checkpoint/files.js';
 import type { Dims, TensorRule } from './description.js';
 
 /** llama.cpp refuses (and older builds abort on) more layers. */

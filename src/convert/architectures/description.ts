@@ -1,7 +1,7 @@
 /** What an architecture's file states: which checkpoints it reads, how their tensors are named and shaped, which keys they write. */
 import type { MetadataEntry } from '../../plan/schema.js';
-import type { ModelConfig } from '../config.js';
-import type { Json } from '../files.js';
+import type { ModelConfig } from '../checkpoint/config.js';
+import type { Json } from '../checkpoint/files.js';
 
 /** Sizes that shapes refer to by name; these five every architecture has, since presets look at them. */
 export type Dims = Readonly<Record<string, number>> & {

@@ -1,6 +1,6 @@
 /** GPT-2 and DialoGPT: Conv1D matrices, learned positions; the oldest checkpoints leave out `transformer.` and store attention masks. */
 import { f32, u32 } from '../entries.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import { inLayers, layerCount } from './common.js';
 import type { Architecture } from './description.js';
 

@@ -1,6 +1,6 @@
 /** Llama 1 to 3.3, SmolLM2 and everything else with Llama's blocks. */
 import { u32 } from '../entries.js';
-import type { Json } from '../files.js';
+import type { Json } from '../checkpoint/files.js';
 import { BARE_MODEL, decoderDims, headDim, inLayers, layerCount, llama3RopeFactors, ropeType, textModelMetadata } from './common.js';
 import type { Architecture } from './description.js';
 

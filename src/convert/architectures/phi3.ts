@@ -1,6 +1,6 @@
 /** Phi 3 and 4: one matrix for query, key and value, one for gate and up; long contexts by two lists of rotary factors. */
 import { f32, u32 } from '../entries.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import { decoderDims, inLayers, layerCount, ropeNumber, ropeOf, ropeType } from './common.js';
 import type { Architecture, ComputedTensor } from './description.js';
 

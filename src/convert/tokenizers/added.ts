@@ -3,7 +3,7 @@
  * tokenizer_config.json, added_tokens.json and special_tokens_map.json as transformers 5 gathers them.
  */
 import { join } from 'node:path';
-import { isRecord, type Json } from '../files.js';
+import { isRecord, type Json } from '../checkpoint/files.js';
 import { invalidTokenizer, type TokenizerFiles } from './source.js';
 import { checkedId, checkedText } from './vocabulary.js';
 

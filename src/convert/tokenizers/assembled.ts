@@ -1,5 +1,5 @@
 /** What transformers makes of a folder without tokenizer.json: vocab.json and merges.txt, or vocab.txt, in tokenizer.json's form. */
-import type { Json } from '../files.js';
+import type { Json } from '../checkpoint/files.js';
 import { QWEN2_PATTERN } from './pretokenizer-structures.js';
 import { tokenizerObject, tokenizerText, type TokenizerFiles } from './source.js';
 

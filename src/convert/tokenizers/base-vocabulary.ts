@@ -1,5 +1,5 @@
 /** The vocabulary of a BPE or WordPiece checkpoint: the model's own tokens with the added ones laid over them. */
-import { isRecord, type Json } from '../files.js';
+import { isRecord, type Json } from '../checkpoint/files.js';
 import { addedTokens } from './added.js';
 import { decodeByteLevel } from './byte-level.js';
 import { usesByteLevel } from './pretokenizer.js';

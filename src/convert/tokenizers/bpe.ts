@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { MetadataEntry } from '../../plan/schema.js';
 import { text } from '../entries.js';
-import { isRecord, type Json } from '../files.js';
+import { isRecord, type Json } from '../checkpoint/files.js';
 import { tokenizerClass } from './added.js';
 import { assembledBpe, mergeLines } from './assembled.js';
 import { baseVocabulary } from './base-vocabulary.js';

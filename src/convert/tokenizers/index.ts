@@ -5,7 +5,7 @@
 import { TaraError } from '../../errors.js';
 import type { Blobs, MetadataEntry } from '../../plan/schema.js';
 import type { Architecture } from '../architectures/index.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import { overwriting } from '../entries.js';
 import { bpeEntries } from './bpe.js';
 import { llamaEntries } from './llama.js';

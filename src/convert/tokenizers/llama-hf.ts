@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { MetadataEntry } from '../../plan/schema.js';
 import { text } from '../entries.js';
-import { isRecord } from '../files.js';
+import { isRecord } from '../checkpoint/files.js';
 import { namedSpecials, tokenizerClass } from './added.js';
 import type { TokenizerRequest } from './request.js';
 import { invalidTokenizer } from './source.js';

@@ -2,7 +2,7 @@
  * The pre_tokenizer of tokenizer.json that a name of llama.cpp's stands for, for the names that the architectures here come
  * with, and a text on which any two of them differ.
  */
-import type { Json } from '../files.js';
+import type { Json } from '../checkpoint/files.js';
 
 const byteLevel = (regex: boolean): Json => ({ type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: regex });
 const split = (pattern: string): Json => ({ type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false });

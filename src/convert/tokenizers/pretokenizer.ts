@@ -8,7 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { runInNewContext } from 'node:vm';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { TaraError } from '../../errors.js';
-import { isRecord, type Json } from '../files.js';
+import { isRecord, type Json } from '../checkpoint/files.js';
 import { byteLevelText } from './byte-level.js';
 import { PRETOKENIZER_HASHES } from './pretokenizer-hashes.js';
 import { PRETOKENIZERS, PROBE_TEXT } from './pretokenizer-structures.js';

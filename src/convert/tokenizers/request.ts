@@ -1,6 +1,6 @@
 /** What a reader of one kind of tokenizer is given. */
 import type { Blobs } from '../../plan/schema.js';
-import type { ModelConfig } from '../config.js';
+import type { ModelConfig } from '../checkpoint/config.js';
 import type { TokenizerFiles } from './source.js';
 
 export interface TokenizerRequest {

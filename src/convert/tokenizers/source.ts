@@ -1,7 +1,7 @@
 /** The tokenizer files of a folder, each read once and checked for what no tokenizer has. */
 import { join } from 'node:path';
 import { TaraError } from '../../errors.js';
-import { isRecord, readBytes, type Json } from '../files.js';
+import { isRecord, readBytes, type Json } from '../checkpoint/files.js';
 import { oneLine } from '../../formats/one-line.js';
 
 export interface TokenizerFiles {

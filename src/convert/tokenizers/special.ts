@@ -6,7 +6,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Blobs, MetadataEntry } from '../../plan/schema.js';
 import { flag, stringArray, text, u32 } from '../entries.js';
-import { isRecord, readObject, type Json } from '../files.js';
+import { isRecord, readObject, type Json } from '../checkpoint/files.js';
 import { invalidTokenizer, tokenizerObject, tokenizerText, type TokenizerFiles } from './source.js';
 
 /** Kinds of special tokens and the key that holds their id; cls has none. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { protoFields, protoFloat } from '../../formats/index.js';
 import type { MetadataEntry } from '../../plan/schema.js';
 import { flag, text } from '../entries.js';
-import { isRecord, readBytes } from '../files.js';
+import { isRecord, readBytes } from '../checkpoint/files.js';
 import { bpeEntries } from './bpe.js';
 import type { TokenizerRequest } from './request.js';
 import { invalidTokenizer, type TokenizerFiles } from './source.js';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { MetadataEntry } from '../../plan/schema.js';
 import { text, u32 } from '../entries.js';
-import { isRecord } from '../files.js';
+import { isRecord } from '../checkpoint/files.js';
 import { tokenizerClass } from './added.js';
 import { assembledWordPiece } from './assembled.js';
 import { baseVocabulary } from './base-vocabulary.js';
