@@ -40,9 +40,8 @@ function moduleUrl(module: string): string {
   return pathToFileURL(isAbsolute(module) ? module : compiled(`${module}.js`)).href;
 }
 
-export function createPool({ threads = availableParallelism() }: { threads?: number } = {}): Pool {
-  const start = async () => new (await import('piscina')).Piscina({ filename: compiled(join('workers', 'entry.js')), minThreads: 0, maxThreads: threads, idleTimeout: 2_000 });
-  let started: Promise<Piscina> | undefined;
+/** A pool over a way to run a message; a signal becomes the message's flag, a failure an error with its own code. */
+function poolOver(answerTo: (message: PoolMessage) => Promise<PoolAnswer>, close: () => Promise<void>, urlOf = moduleUrl): Pool {
   return {
     async run<Output>(module: string, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Output> {
       if (signal?.aborted) throw new TaraError('TARA_ABORTED');
@@ -50,30 +49,25 @@ export function createPool({ threads = availableParallelism() }: { threads?: num
       const cancel = () => Atomics.store(cancelled, 0, 1);
       signal?.addEventListener('abort', cancel, { once: true });
       try {
-        const message: PoolMessage = { module: moduleUrl(module), input, cancelled };
-        const answer = (await (await (started ??= start())).run(message)) as PoolAnswer;
+        const answer = await answerTo({ module: urlOf(module), input, cancelled });
         if (!answer.ok) throw fromPlain(answer.error);
         return answer.output as Output;
       } finally {
         signal?.removeEventListener('abort', cancel);
       }
     },
-    close: async () => (await started)?.close(),
+    close,
   };
 }
 
-/** Runs tasks in this thread, for a process that has nothing else to do meanwhile. */
-export const inlinePool: Pool = {
-  async run<Output>(module: string, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Output> {
-    const check = () => {
-      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
-    };
-    check();
-    const task = (await import(moduleUrl(module))) as { default: PoolTask<unknown, Output> };
-    return task.default(input, { check });
-  },
-  close: () => Promise.resolve(),
-};
+export function createPool({ threads = availableParallelism() }: { threads?: number } = {}): Pool {
+  const start = async () => new (await import('piscina')).Piscina({ filename: compiled(join('workers', 'entry.js')), minThreads: 0, maxThreads: threads, idleTimeout: 2_000 });
+  let started: Promise<Piscina> | undefined;
+  return poolOver(async (message) => (await (await (started ??= start())).run(message)) as PoolAnswer, async () => (await started)?.close());
+}
+
+/** Runs tasks of this package in this thread, for a process that has nothing else to do meanwhile. */
+export const inlinePool: Pool = poolOver(async (message) => (await import('./entry.js')).default(message), () => Promise.resolve(), (module) => new URL(`../${module}.js`, import.meta.url).href);
 
 let shared: Pool | undefined;
 
