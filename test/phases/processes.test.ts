@@ -22,7 +22,7 @@ function start(home: string, body: string): { child: ChildProcess; line(): Promi
   writeFileSync(script, `
     import { writeSync, readSync, writeFileSync } from 'node:fs';
     import { join } from 'node:path';
-    import { Registry } from './dist/src/phases/registry.js';
+    import { Registry } from './dist/src/phases/registry/registry.js';
     const home = process.argv[2];
     const say = (text) => writeSync(1, text + '\\n');
     const hear = () => readSync(0, Buffer.alloc(16));

@@ -38,7 +38,7 @@ export async function bpeEntries({ files, config, vocabSize, blobs, pre }: Token
   const path = join(files.dir, files.tokenizer ? 'tokenizer.json' : 'vocab.json');
   const model = tokenizer['model'];
   if (!isRecord(model)) throw invalidTokenizer(path, 'model must be an object');
-  if (model['type'] !== 'BPE' && model['type'] !== undefined) throw invalidTokenizer(path, `its model is ${String(model['type'])}, this architecture needs BPE`);
+  if (model['type'] !== 'BPE' && model['type'] !== undefined) throw invalidTokenizer(path, `its model is ${JSON.stringify(model['type'])}, this architecture needs BPE`);
   const vocabulary = baseVocabulary(path, tokenizer, files, className, vocabSize);
   const listed = mergesOf(path, model);
   const merges = listed.length > 0 ? listed : mergeLines((await tokenizerText(files.dir, 'merges.txt')) ?? '');

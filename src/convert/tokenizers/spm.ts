@@ -87,7 +87,7 @@ function besides({ dir, added, config }: TokenizerFiles): { readonly named: Adde
 
 function addedOf(dir: string, name: string, id: unknown, entry: unknown): Added {
   const content = isRecord(entry) ? entry['content'] : undefined;
-  if (!isRecord(entry) || typeof content !== 'string') throw invalidTokenizer(join(dir, name), `added token ${String(id)} has no content`);
+  if (!isRecord(entry) || typeof content !== 'string') throw invalidTokenizer(join(dir, name), `added token ${JSON.stringify(id)} has no content`);
   return { name, token: content, id, special: entry['special'] === true };
 }
 
