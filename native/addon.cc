@@ -14,6 +14,7 @@ namespace tara {
 
 void register_plan(Registry & registry);
 void register_engine(Registry & registry);
+void register_measure(Registry & registry);
 
 namespace {
 
@@ -43,6 +44,7 @@ const Registry & registry() {
     };
     register_plan(*made);
     register_engine(*made);
+    register_measure(*made);
     return made;
   }();
   return *filled;
