@@ -10,6 +10,8 @@ export { planConvert, type ConvertInput, type ConvertOutput } from './plan-conve
 export type { LoraInput } from './lora.js';
 export { defaultWeight, MERGE_METHODS, mergeStep, type MergeMethod, type MergeSettings } from './merge.js';
 export type { BlendInput } from './blend.js';
+export { linearFactors, type LinearFactor } from './regmean.js';
+export { REWRITTEN } from './rewritten.js';
 export type { Prepared } from './prepare.js';
 export { PLAIN_TYPES } from './types.js';
 export type { ModelSizes, PresetBytes } from './sizes.js';

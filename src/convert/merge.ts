@@ -2,11 +2,14 @@
 import { TaraError } from '../errors.js';
 import type { DeltaStep, DeltaTerm } from '../plan/schema.js';
 
-export const MERGE_METHODS = ['linear', 'task-arithmetic', 'ties', 'dare', 'dare-ties'] as const;
+export const MERGE_METHODS = ['linear', 'task-arithmetic', 'ties', 'dare', 'dare-ties', 'regmean'] as const;
 export type MergeMethod = (typeof MERGE_METHODS)[number];
 
 export interface MergeSettings {
-  /** linear: the weighted sum. task-arithmetic: the same times `scale`. The others thin each delta out first. */
+  /**
+   * linear: the weighted sum. task-arithmetic: the same times `scale`. ties and dare thin each delta out first. regmean: the
+   * weighted sum of adapters that were rewritten on text before (phases/merge-regmean.ts).
+   */
   readonly method: MergeMethod;
   /** ties: the share of each delta's elements that is kept, by magnitude (0.4). dare: the probability with which an element is kept (0.5). */
   readonly density?: number | undefined;
@@ -23,6 +26,7 @@ const DEFAULTS: Readonly<Record<MergeMethod, { readonly op: DeltaStep['method'];
   ties: { op: 'ties', density: 0.4, scale: 1 },
   dare: { op: 'dare', density: 0.5, scale: 1, seed: 0 },
   'dare-ties': { op: 'dare-ties', density: 0.5, scale: 1, seed: 0 },
+  regmean: { op: 'sum' },
 };
 
 /** The weight of each of `count` adapters where none is given: methods that average or scale by themselves take 1. */
