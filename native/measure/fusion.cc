@@ -105,6 +105,11 @@ Occupied::Occupied(std::shared_ptr<Fusion> taken) : fusion(std::move(taken)) {
   if (fusion->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on one fusion"}});
 }
 
+void Occupied::release() noexcept {
+  if (held_) fusion->busy = false;
+  held_ = false;
+}
+
 size_t Fusion::input_of(Matrix & matrix, const std::string & first) {
   if (matrix.input >= 0) {
     if (inputs[matrix.input].first != first) throw Error("TARA_INTERNAL", {{"reason", matrix.tensor + " reads another tensor than before"}});
@@ -175,7 +180,7 @@ std::vector<Solved> solve(const Fusion & fusion, size_t index, double shrink) {
       for (size_t row = 0; row < factor.rank; ++row) {
         for (size_t j = 0; j < size; ++j) {
           const size_t at = row * size + j;
-          y[j] = shrink * factor.cross[at] + (1 - shrink) * factor.a[at] * squares[j];
+          y[j] = shrink * factor.cross[at] + (1 - shrink) * factor.a[at] * (squares.empty() ? 0 : squares[j]);
         }
         substitute(m, size, y);
         for (size_t j = 0; j < size; ++j) result.a[row * size + j] = static_cast<float>(y[j]);

@@ -63,9 +63,14 @@ class Occupied {
  public:
   // Throws TARA_INTERNAL when another job works on it.
   explicit Occupied(std::shared_ptr<Fusion> fusion);
-  ~Occupied() { fusion->busy = false; }
+  ~Occupied() { release(); }
   Occupied(const Occupied &) = delete;
+  // Before the job's end is told: the next one may start at once.
+  void release() noexcept;
   const std::shared_ptr<Fusion> fusion;
+
+ private:
+  bool held_ = true;
 };
 
 // Adds scale * x x^T of each token to the sums that begin at it, and A x x^T to the factor's. `x` is [tokens, size].

@@ -111,7 +111,7 @@ void observe(Environment & environment, JobPtr job, Json params, Blobs blobs) {
 struct Solving {
   Solving(JobPtr job, std::shared_ptr<Fusion> fusion, double shrink) : job(std::move(job)), occupied(std::move(fusion)), shrink(shrink) {}
   const JobPtr job;
-  const Occupied occupied;
+  Occupied occupied;
   const double shrink;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
@@ -148,6 +148,7 @@ void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
     for (const auto & matrix : solving->occupied.fusion->matrices) {
       if (matrix.input < 0) unseen.push_back(matrix.tensor);
     }
+    solving->occupied.release();
     solving->job->done({{"unseen", unseen}});
   };
   Executor::get().submit(threads == 0 ? Executor::get().size() : threads, work, finish);

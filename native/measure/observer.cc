@@ -100,6 +100,7 @@ bool Observer::step() {
   fed_ = 0;
   if (auto * memory = context_->memory(); memory != nullptr) llama_memory_clear(memory, false);
   if (++text_ < reading_.texts.size()) return true;
+  occupied_.release();
   job->done({{"tokens", total_}});
   return false;
 }

@@ -8,7 +8,7 @@ export type { AdapterInput } from './adapters.js';
 export { convert, convertLora, modelSizes, planSizes, prepareConversion, prepareLora, runConversion, type ConvertedFile, type ConvertOptions, type ConvertReport, type LoraReport } from './convert.js';
 export { planConvert, type ConvertInput, type ConvertOutput } from './plan-convert.js';
 export type { LoraInput } from './lora.js';
-export { defaultWeight, MERGE_METHODS, mergeStep, type MergeMethod, type MergeSettings } from './merge.js';
+export { defaultWeight, MERGE_METHODS, mergeStep, REGMEAN_NEEDS, type MergeMethod, type MergeSettings } from './merge.js';
 export type { BlendInput } from './blend.js';
 export { linearFactors, type LinearFactor } from './regmean.js';
 export { REWRITTEN } from './rewritten.js';

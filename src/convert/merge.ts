@@ -2,8 +2,12 @@
 import { TaraError } from '../errors.js';
 import type { DeltaStep, DeltaTerm } from '../plan/schema.js';
 
-export const MERGE_METHODS = ['linear', 'task-arithmetic', 'ties', 'dare', 'dare-ties', 'regmean'] as const;
-export type MergeMethod = (typeof MERGE_METHODS)[number];
+/** Those that need nothing but the adapters. */
+export const MERGE_METHODS = ['linear', 'task-arithmetic', 'ties', 'dare', 'dare-ties'] as const;
+export type MergeMethod = (typeof MERGE_METHODS)[number] | 'regmean';
+
+/** What one is told who asks for regmean where there is no text. */
+export const REGMEAN_NEEDS = 'regmean reads calibration text of every domain, which build-phase has: build-phase N --merge regmean --calibration DIR';
 
 export interface MergeSettings {
   /**
@@ -37,7 +41,7 @@ const refuse = (option: string, reason: string): TaraError => new TaraError('TAR
 /** Makes the step that adds terms to a tensor. Throws TARA_OPTION_INVALID for a setting that the method does not take or that is out of range. */
 export function mergeStep(settings: MergeSettings = { method: 'linear' }): (terms: readonly DeltaTerm[]) => DeltaStep {
   const { method, ...given } = settings;
-  if (!(MERGE_METHODS as readonly string[]).includes(method)) throw refuse('method', `${String(method)} is none of ${MERGE_METHODS.join(', ')}`);
+  if (!Object.hasOwn(DEFAULTS, method)) throw refuse('method', `${String(method)} is none of ${Object.keys(DEFAULTS).join(', ')}`);
   const { op, ...defaults } = DEFAULTS[method];
   for (const key of ['density', 'scale', 'seed'] as const) {
     if (given[key] !== undefined && defaults[key] === undefined) throw refuse(key, `${method} takes no ${key}`);

@@ -2,6 +2,7 @@
 import { TaraError } from '../errors.js';
 import { isJsonObject } from '../formats/json.js';
 import type { Adapter } from '../formats/peft.js';
+import { REGMEAN_NEEDS } from './merge.js';
 
 /** In the metadata of a rewritten adapter's weights: the names of its new lora_A tensors, as a JSON object's keys. */
 export const REWRITTEN = 'tara.regmean';
@@ -16,7 +17,7 @@ export function rewrittenFactors({ weights: { metadata } }: Adapter): ReadonlySe
     names = undefined;
   }
   if (!isJsonObject(names)) {
-    throw new TaraError('TARA_OPTION_INVALID', { option: 'merge.method', reason: 'regmean reads calibration text of every domain, which build-phase has: build-phase N --merge regmean --calibration DIR' });
+    throw new TaraError('TARA_OPTION_INVALID', { option: 'merge.method', reason: REGMEAN_NEEDS });
   }
   return new Set(Object.keys(names));
 }
