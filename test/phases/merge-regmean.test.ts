@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { convert, prepareConversion } from '../../src/convert/index.js';
 import { createEngine } from '../../src/engine/index.js';
@@ -121,3 +122,29 @@ describe('adapters rewritten on text', { timeout: 120_000 }, () => {
     expect(existsSync(workDir)).toBe(false);
   });
 });
+
+const SMOLLM = process.env['TARA_BENCH_BASE'] ?? '';
+const shared = (path: string): string => fileURLToPath(new URL(`../../../shared/${path}`, import.meta.url));
+const PAIR = ['healthcare', 'business'];
+const real = existsSync(SMOLLM) && PAIR.every((name) => existsSync(shared(`fixtures/adapters/${name}`)) && existsSync(shared(`data/calibration/${name}.jsonl`)));
+if (!real) console.log('test/phases/merge-regmean: SmolLM2 is skipped; TARA_BENCH_BASE must name the base that the shared adapters belong to');
+
+it.skipIf(!real)('keep more of what real adapters gain on unseen text than their mean does, in the worst domain', async () => {
+  const tools = { engine, pool };
+  const domains = PAIR.map((name) => ({ name, dir: shared(`fixtures/adapters/${name}`), calibration: shared(`data/calibration/${name}.jsonl`) }));
+  const folders = await rewriteAdapters({ ...tools, base: SMOLLM, domains, workDir });
+  const losses = (adapters: { dir: string; weight: number }[], method: 'linear' | 'regmean' = 'linear') =>
+    withTrialModel({ base: SMOLLM, adapters, merge: { method }, path: join(folder, 'real.gguf') }, tools, async (model) => {
+      const all: number[] = [];
+      for (const name of PAIR) all.push((await domainLoss(model, (await readLossItems(shared(`data/domain-text/${name}.jsonl`))).slice(0, 6))).meanLoss);
+      return all;
+    });
+  const base = await losses([]);
+  const own = [];
+  for (const [index, { dir }] of domains.entries()) own.push((await losses([{ dir, weight: 1 }]))[index] ?? NaN);
+  const worst = (merged: readonly number[]): number => Math.min(...merged.map((loss, i) => ((base[i] ?? NaN) - loss) / ((base[i] ?? NaN) - (own[i] ?? NaN))));
+  const linear = worst(await losses(domains.map(({ dir }) => ({ dir, weight: 0.5 }))));
+  const regmean = worst(await losses(domains.map(({ name }) => ({ dir: folders.get(name) ?? '', weight: 1 })), 'regmean'));
+  expect(regmean).toBeGreaterThan(linear);
+  expect(regmean).toBeGreaterThan(0.85);
+}, 600_000);
