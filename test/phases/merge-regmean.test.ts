@@ -140,7 +140,7 @@ it.skipIf(!real)('keep more of what real adapters gain on unseen text than their
       return all;
     });
   const base = await losses([]);
-  const own = [];
+  const own: number[] = [];
   for (const [index, { dir }] of domains.entries()) own.push((await losses([{ dir, weight: 1 }]))[index] ?? NaN);
   const worst = (merged: readonly number[]): number => Math.min(...merged.map((loss, i) => ((base[i] ?? NaN) - loss) / ((base[i] ?? NaN) - (own[i] ?? NaN))));
   const linear = worst(await losses(domains.map(({ dir }) => ({ dir, weight: 0.5 }))));
