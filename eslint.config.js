@@ -10,11 +10,12 @@ const ROOMS = {
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats'],
+  measure: ['engine', 'formats'],
   chat: ['models', 'engine', 'kernel'],
-  phases: ['models', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'chat', 'phases', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

@@ -15,6 +15,7 @@ namespace tara {
 void register_plan(Registry & registry);
 void register_engine(Registry & registry);
 void register_quant(Registry & registry);
+void register_measure(Registry & registry);
 
 namespace {
 
@@ -45,6 +46,7 @@ const Registry & registry() {
     register_plan(*made);
     register_engine(*made);
     register_quant(*made);
+    register_measure(*made);
     return made;
   }();
   return *filled;

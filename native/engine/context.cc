@@ -42,6 +42,8 @@ Context::Context(std::shared_ptr<Weights> weights, const ContextOptions & option
   params.n_threads_batch = threads.count();
   params.embeddings = options.embeddings;
   params.pooling_type = options.pooling;
+  params.cb_eval = options.observe;
+  params.cb_eval_user_data = options.observer;
   params.no_perf = true;
   // One buffer for all sequences: prompt chunks and decoding slots then share one graph run.
   params.kv_unified = true;

@@ -17,6 +17,9 @@ struct ContextOptions {
   uint32_t outputs = 0;    // most rows of logits in one decode, 0 = batch
   bool embeddings = false;
   enum llama_pooling_type pooling = LLAMA_POOLING_TYPE_UNSPECIFIED;
+  // Asked for every node of a graph whether it is wanted, and shown those that are once computed. Must not throw.
+  ggml_backend_sched_eval_callback observe = nullptr;
+  void * observer = nullptr;
 };
 
 // The arrays of a llama_batch; each token belongs to one sequence.

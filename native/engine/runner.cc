@@ -95,12 +95,12 @@ Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
   return info;
 }
 
-bool Runner::idle() const { return (!scheduler_ || scheduler_->idle()) && (!embedder_ || embedder_->idle()); }
+bool Runner::idle() const { return (!scheduler_ || scheduler_->idle()) && (!embedder_ || embedder_->idle()) && !guest_; }
 
 // False when the runner closes.
 bool Runner::wait_for_work() {
   std::unique_lock<std::mutex> lock(mutex_);
-  const auto ready = [&] { return closing_ || !waiting_.empty() || !waiting_embeds_.empty(); };
+  const auto ready = [&] { return closing_ || !waiting_.empty() || !waiting_embeds_.empty() || !waiting_guests_.empty(); };
   if (idle() && !ready()) {
     lock.unlock();
     threads_->release();
@@ -143,11 +143,31 @@ void Runner::admit() {
   }
 }
 
+void Runner::serve_guest() {
+  bool arrived = false;
+  if (!guest_) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (waiting_guests_.empty()) return;
+    guest_ = std::move(waiting_guests_.front());
+    waiting_guests_.pop_front();
+    arrived = true;
+  }
+  try {
+    guest_->job->check();
+    if (arrived) guest_->begin({weights_, *threads_, closing_, context_tokens_});
+    if (guest_->step()) return;
+  } catch (...) {
+    guest_->job->fail(current_failure());
+  }
+  guest_.reset();
+}
+
 void Runner::work() {
   while (wait_for_work()) {
     admit();
     if (embedder_ && !embedder_->idle()) embedder_->step();
     if (scheduler_) scheduler_->round();
+    serve_guest();
   }
 }
 
@@ -164,9 +184,13 @@ void Runner::end(const Failure & failure) noexcept {
     for (auto & sequence : waiting_) fail(*sequence->job);
     for (auto & request : waiting_embeds_) fail(*request.job);
     waiting_.clear();
+    for (auto & guest : waiting_guests_) fail(*guest->job);
+    if (guest_) fail(*guest_->job);
     waiting_embeds_.clear();
+    waiting_guests_.clear();
     closers.swap(closers_);
   }
+  guest_.reset();
   embedder_.reset();
   scheduler_.reset();
   threads_.reset();
@@ -260,6 +284,18 @@ void Runner::embed(JobPtr job, std::vector<Prompt> prompts, bool normalize) {
     waiting_embeds_.push_back(std::move(request));
     changed_.notify_all();
   });
+}
+
+void Runner::host(GuestPtr guest) {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (!closing_ && !ended_) {
+      waiting_guests_.push_back(std::move(guest));
+      changed_.notify_all();
+      return;
+    }
+  }
+  guest->job->fail(disposed());
 }
 
 void Runner::tokenize(JobPtr job, Prompt prompt) {

@@ -11,6 +11,7 @@
 
 #include "engine/desk.h"
 #include "engine/embedder.h"
+#include "engine/guest.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "env/environment.h"
@@ -44,6 +45,8 @@ class Runner : public Object {
   void generate(JobPtr job, Prompt prompt, GenerationOptions options);
   void score(JobPtr job, Prompt prompt, size_t skip);
   void embed(JobPtr job, std::vector<Prompt> prompts, bool normalize);
+  // Guests are served in order of arrival, one at a time.
+  void host(GuestPtr guest);
   // Ends with { tokens: count } and int32 ids.
   void tokenize(JobPtr job, Prompt prompt);
   // Ends with { bytes } and UTF-8.
@@ -59,6 +62,7 @@ class Runner : public Object {
   void work();
   bool wait_for_work();
   void admit();
+  void serve_guest();
   void end(const Failure & failure) noexcept;
 
   // On the desk's thread.
@@ -72,6 +76,7 @@ class Runner : public Object {
   std::condition_variable changed_;
   std::deque<SequencePtr> waiting_;
   std::deque<EmbedRequest> waiting_embeds_;
+  std::deque<GuestPtr> waiting_guests_;
   std::vector<JobPtr> closers_;
   bool ended_ = true;  // no thread runs
   std::atomic<bool> closing_{false};
@@ -83,6 +88,7 @@ class Runner : public Object {
   std::unique_ptr<Threads> threads_;
   std::unique_ptr<Scheduler> scheduler_;
   std::unique_ptr<Embedder> embedder_;
+  GuestPtr guest_;  // the one being served
   size_t context_tokens_ = 0;
 };
 

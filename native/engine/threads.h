@@ -1,6 +1,7 @@
 // A decoder's threads: one ggml thread pool, and its share of the CPU budget.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 
 #include "env/budget.h"
@@ -18,6 +19,8 @@ class Threads {
   Threads(const Threads &) = delete;
 
   int count() const noexcept { return count_; }
+  // Of the decode under way: no more than these may run.
+  int granted() const noexcept { return std::max(1, share_.threads); }
   void attach(llama_context * context);
   // Takes the share for the next decode and tells the context how many threads it may use.
   void renew(llama_context * context);

@@ -1,6 +1,6 @@
 /** Options of convert and merge that say how adapters become one change of their base. */
 import type { Command } from 'commander';
-import { defaultWeight, MERGE_METHODS, type AdapterInput, type MergeMethod, type MergeSettings } from '../convert/index.js';
+import { defaultWeight, MERGE_METHODS, REGMEAN_NEEDS, type AdapterInput, type MergeMethod, type MergeSettings } from '../convert/index.js';
 import { TaraError } from '../errors.js';
 import type { CoreContext } from './context.js';
 import { parseCount, parseNumber } from './format.js';
@@ -12,7 +12,7 @@ export const addMergeOptions = (command: Command): Command => command
   .option('--scale <factor>', 'factor on the merged delta (default: 0.4 for task-arithmetic, else 1); linear takes none')
   .option('--seed <number>', 'dare, dare-ties: which elements are kept (default: 0)');
 
-const isMethod = (name: string): name is MergeMethod => (MERGE_METHODS as readonly string[]).includes(name);
+const isMethod = (name: string): name is (typeof MERGE_METHODS)[number] => (MERGE_METHODS as readonly string[]).includes(name);
 
 /** The settings that were typed, or undefined; `flag` is what the command calls the method. Throws TARA_OPTION_INVALID, TARA_USAGE. */
 export function mergeSettings({ options }: CoreContext, flag: '--merge' | '--method'): MergeSettings | undefined {
@@ -23,6 +23,7 @@ export function mergeSettings({ options }: CoreContext, flag: '--merge' | '--met
     if (idle !== undefined) throw new TaraError('TARA_USAGE', { reason: `--${idle} needs ${flag}` });
     return undefined;
   }
+  if (method === 'regmean') throw new TaraError('TARA_OPTION_INVALID', { option: flag, reason: REGMEAN_NEEDS });
   if (!isMethod(method)) throw new TaraError('TARA_OPTION_INVALID', { option: flag, reason: `${JSON.stringify(method.slice(0, 80))} is none of ${MERGE_METHODS.join(', ')}` });
   return {
     method,

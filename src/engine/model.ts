@@ -20,6 +20,12 @@ const forgotten = new FinalizationRegistry<number>((runner) => {
   closeRunner(runner).catch(() => undefined);
 });
 
+/** The runner of a model, for the rooms that work on it beside the model's own methods. Throws TARA_DISPOSED. */
+export function runnerOf(model: Model): number {
+  if (!(model instanceof NativeModel)) throw new TaraError('TARA_INTERNAL', { reason: 'a model of another engine' });
+  return NativeModel.runnerOf(model);
+}
+
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const bytesOf = (tokens: Int32Array): Uint8Array => new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength);
 const SEED_LIMIT = 2 ** 32 - 2;
@@ -82,6 +88,11 @@ export class NativeModel implements Model {
     this.#reader = reader;
     this.#template = new ChatTemplate(info.chatTemplate ?? CHATML);
     forgotten.register(this, runner, this);
+  }
+
+  static runnerOf(model: NativeModel): number {
+    if (model.#closing) throw new TaraError('TARA_DISPOSED', { what: 'the model' });
+    return model.#runner;
   }
 
   #start(kind: string, params: object, blobs: readonly Uint8Array[], options: { signal?: AbortSignal | undefined; onChunk?: (chunk: JobResult) => void }): Job {

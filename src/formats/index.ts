@@ -17,6 +17,7 @@ export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJ
 export { type Adapter, type AdapterModule, readAdapter } from './peft/adapter.js';
 export { type AdapterConfig, adapterConfig } from './peft/config.js';
 export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
+export { type NewTensor, readPart, writeSafetensors } from './safetensors-write.js';
 export { countTypes } from './gguf/count-types.js';
 export { inspect, type InspectedAdapter, type InspectedCheckpoint, type InspectedEntry, type InspectedGguf, type InspectedSafetensors, type InspectedTensor, type Inspection } from './inspect.js';
 export { type Provenance, type ProvenanceSource } from './provenance.js';

@@ -10,8 +10,8 @@ export type CompressionType = (typeof COMPRESSION_TYPES)[number];
 export const LAYOUTS = ['merged', 'adapters', 'per-domain'] as const;
 export type Layout = (typeof LAYOUTS)[number];
 
-/** How adapters become one; auto tries them on calibration text. */
-export const MERGES = [...MERGE_METHODS, 'auto'] as const;
+/** How adapters become one; regmean rewrites them on calibration text, auto tries all on it. */
+export const MERGES = [...MERGE_METHODS, 'regmean', 'auto'] as const;
 export type MergeName = (typeof MERGES)[number];
 
 export interface PhaseSettings {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readGguf } from '../../src/formats/index.js';
 import type { BuildReport } from '../../src/phases/build/build.js';
 import { writeTurnAdapter } from '../support/tiny-lora.js';
 import { writeChainModel } from '../support/tiny-model.js';
@@ -124,6 +125,8 @@ describe('a phase', { timeout: 180_000 }, () => {
     const refused = [
       [['--layout', 'merged', '--merge', 'auto'], 'TARA_CALIBRATION_MISSING', /business, healthcare/],
       [['--layout', 'merged', '--merge', 'auto', '--calibration', 'calibration'], 'TARA_CALIBRATION_MISSING', /for healthcare/],
+      [['--layout', 'merged', '--merge', 'regmean'], 'TARA_CALIBRATION_MISSING', /business, healthcare/],
+      [['--layout', 'merged', '--merge', 'regmean', '--density', '0.5'], 'TARA_OPTION_INVALID', /density/],
       [['--layout', 'merged', '--merge', 'auto', '--density', '0.5'], 'TARA_OPTION_INVALID', /^--density/],
       [['--layout', 'merged', '--merge', 'auto', '--weights', 'business=1'], 'TARA_OPTION_INVALID', /^--weights/],
       [['--layout', 'merged', '--merge', 'linear', '--density', '0.5'], 'TARA_OPTION_INVALID', /^--density/],
@@ -153,6 +156,17 @@ describe('a phase', { timeout: 180_000 }, () => {
     expect(Math.max(...(tried?.table ?? []).map(({ worstKept }) => worstKept))).toBe(taken?.worstKept);
     expect(Object.keys(quality?.compared ?? {})).toEqual(['business', 'healthcare']);
     expect((await here(folder, ['show-phase', '1'])).out).toContain('OWN ADAPTER');
+  });
+
+  test('--merge regmean builds from rewritten adapters, names itself and the adapters it was given, and leaves none of its files', async () => {
+    writeFileSync(join(folder, 'calibration', 'healthcare.jsonl'), '{"text":"aHaHaH"}\n');
+    const ran = await here(folder, ['build-phase', '1', '--layout', 'merged', '--merge', 'regmean', '--calibration', 'calibration', '--json']);
+    expect(ran.err).toBe('');
+    const { merge, weights, tried, output } = ran.json<BuildReport & Record<string, unknown>>();
+    expect([merge, weights, tried]).toEqual([{ method: 'regmean' }, { business: 1, healthcare: 1 }, null]);
+    const { metadata } = await readGguf(output);
+    expect(metadata.find(({ key }) => key === 'tara.merge')?.value).toBe('{"method":"regmean"}');
+    expect(readdirSync(join(output, '..', '..'))).toEqual(['merged']);
   });
 
   test('--dry-run names the files', async () => {

@@ -47,6 +47,14 @@ describe.skipIf(!built)('merge and convert', () => {
     expect(hashes.size).toBe(methods.length);
   });
 
+  it('refuse regmean, which reads text, and name the way', async () => {
+    for (const [command, flag] of [['merge', '--method'], ['convert', '--merge']] as const) {
+      const ran = await tara(cwd, [command, 'base', '--adapter', 'healthcare', '--adapter', 'business', flag, 'regmean', '--output', 'none.gguf', ...PRE]);
+      expectError(ran, 2, 'TARA_OPTION_INVALID');
+      expect(ran.err).toContain('build-phase N --merge regmean --calibration DIR');
+    }
+  });
+
   it('take another seed for another file, and the defaults for what is left out', async () => {
     const merge = async (...more: string[]): Promise<string> => {
       expect((await tara(cwd, ['merge', 'base', '--adapter', 'healthcare', '--output', 'seed.gguf', '--type', 'f32', ...PRE, ...more])).code).toBe(0);

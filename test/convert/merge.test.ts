@@ -26,5 +26,6 @@ describe('mergeStep', () => {
   it('knows the weight of an adapter that was given none', () => {
     expect(defaultWeight('linear', 5)).toBe(0.2);
     expect(defaultWeight('ties', 5)).toBe(1);
+    expect(defaultWeight('regmean', 5)).toBe(1);
   });
 });

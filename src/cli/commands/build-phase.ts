@@ -120,7 +120,7 @@ const command: CoreCommand = {
       .option('--density <number>', 'share of each adapter that ties and dare keep (default: 0.4 and 0.5)')
       .option('--scale <number>', 'factor on what is added to the base (default: 0.4 in task-arithmetic, else 1)')
       .option('--seed <number>', "of dare's random choice (default: 0)")
-      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, to choose by with --merge auto (default: the domains' own)")
+      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by and --merge regmean learns from (default: the domains' own)")
       .option('--measure <what>', "on the domains' texts: full (this build, the base, each own adapter), build or none (default: full)")
       .option('--no-measure', 'the same as --measure none')
       .option('--threads <count>', 'threads for merging and quantizing (default: all cores)');

@@ -6,6 +6,7 @@ import { readAdapter, type Adapter, type AdapterModule } from '../../formats/pef
 import type { SafetensorsTensor } from '../../formats/safetensors.js';
 import type { DeltaStep, DeltaTerm, PlanSource, PlanStep, TensorRef } from '../../plan/schema.js';
 import { mergeStep, type MergeSettings } from './merge.js';
+import { rewrittenFactors } from './rewritten.js';
 import { pinned } from '../source.js';
 
 export interface AdapterInput {
@@ -140,6 +141,10 @@ function termsOf({ id, weight, adapter }: LoadedAdapter, base: AdapterBase): Map
   return terms;
 }
 
+/** What RegMean has not rewritten goes into the mean that linear makes by itself. */
+const asLinear = (term: DeltaTerm, rewritten: ReadonlySet<string>, count: number): DeltaTerm =>
+  'a' in term && rewritten.has(term.a.tensor) ? term : { ...term, weight: term.weight / count };
+
 const sameTerms = (a: readonly DeltaTerm[], b: readonly DeltaTerm[]): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /**
@@ -151,8 +156,10 @@ export function changes(adapters: readonly LoadedAdapter[], base: AdapterBase, s
   const step = mergeStep(settings);
   const terms = new Map<string, DeltaTerm[]>();
   for (const adapter of adapters) {
+    const rewritten = settings?.method === 'regmean' ? rewrittenFactors(adapter.adapter) : undefined;
     for (const [target, own] of termsOf(adapter, base)) {
-      if (adapter.weight !== 0) terms.set(target, [...(terms.get(target) ?? []), ...own]);
+      const weighted = rewritten ? own.map((term) => asLinear(term, rewritten, adapters.length)) : own;
+      if (adapter.weight !== 0) terms.set(target, [...(terms.get(target) ?? []), ...weighted]);
     }
   }
   const [embedding, head] = [terms.get(EMBEDDING) ?? [], terms.get(HEAD) ?? []];

@@ -2,11 +2,18 @@
 import { TaraError } from '../../errors.js';
 import type { DeltaStep, DeltaTerm } from '../../plan/schema.js';
 
+/** Those that need nothing but the adapters. */
 export const MERGE_METHODS = ['linear', 'task-arithmetic', 'ties', 'dare', 'dare-ties'] as const;
-export type MergeMethod = (typeof MERGE_METHODS)[number];
+export type MergeMethod = (typeof MERGE_METHODS)[number] | 'regmean';
+
+/** What one is told who asks for regmean where there is no text. */
+export const REGMEAN_NEEDS = 'regmean reads calibration text of every domain, which build-phase has: build-phase N --merge regmean --calibration DIR';
 
 export interface MergeSettings {
-  /** linear: the weighted sum. task-arithmetic: the same times `scale`. The others thin each delta out first. */
+  /**
+   * linear: the weighted sum. task-arithmetic: the same times `scale`. ties and dare thin each delta out first. regmean: the
+   * weighted sum of adapters that were rewritten on text before (phases/merge-regmean.ts).
+   */
   readonly method: MergeMethod;
   /** ties: the share of each delta's elements that is kept, by magnitude (0.4). dare: the probability with which an element is kept (0.5). */
   readonly density?: number | undefined;
@@ -23,6 +30,7 @@ const DEFAULTS: Readonly<Record<MergeMethod, { readonly op: DeltaStep['method'];
   ties: { op: 'ties', density: 0.4, scale: 1 },
   dare: { op: 'dare', density: 0.5, scale: 1, seed: 0 },
   'dare-ties': { op: 'dare-ties', density: 0.5, scale: 1, seed: 0 },
+  regmean: { op: 'sum' },
 };
 
 /** The weight of each of `count` adapters where none is given: methods that average or scale by themselves take 1. */
@@ -33,7 +41,7 @@ const refuse = (option: string, reason: string): TaraError => new TaraError('TAR
 /** Makes the step that adds terms to a tensor. Throws TARA_OPTION_INVALID for a setting that the method does not take or that is out of range. */
 export function mergeStep(settings: MergeSettings = { method: 'linear' }): (terms: readonly DeltaTerm[]) => DeltaStep {
   const { method, ...given } = settings;
-  if (!(MERGE_METHODS as readonly string[]).includes(method)) throw refuse('method', `${String(method)} is none of ${MERGE_METHODS.join(', ')}`);
+  if (!Object.hasOwn(DEFAULTS, method)) throw refuse('method', `${String(method)} is none of ${Object.keys(DEFAULTS).join(', ')}`);
   const { op, ...defaults } = DEFAULTS[method];
   for (const key of ['density', 'scale', 'seed'] as const) {
     if (given[key] !== undefined && defaults[key] === undefined) throw refuse(key, `${method} takes no ${key}`);

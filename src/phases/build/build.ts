@@ -116,8 +116,9 @@ async function make(build: Build, inputs: BuildInputs, services: BuildServices, 
     models: layout === 'per-domain' ? domains.length : 1, taken: loras.reduce((sum, { bytes }) => sum + bytes, 0), ...common,
   });
   services.registry.builds.compressing(build.id);
-  const models = modelsOf(layout, number, choice.preset, adapters, settled.merge);
-  const written = await writeModels(partial, base, choice.preset, models, ({ adapters: merged }) => metadata(merged), {
+  const merged = adapters.map((adapter) => ({ ...adapter, dir: settled.rewritten?.get(adapter.name) ?? adapter.dir }));
+  const models = modelsOf(layout, number, choice.preset, merged, settled.merge);
+  const written = await writeModels(partial, base, choice.preset, models, ({ adapters: inside }) => metadata(inside), {
     ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail),
   });
   const files = await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]);

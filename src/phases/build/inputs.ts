@@ -31,7 +31,7 @@ export interface BuildOptions {
   readonly seed?: number;
   /** By domain; what the method wants when omitted. */
   readonly weights?: Readonly<Record<string, number>>;
-  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by; a domain without such a file uses its own. */
+  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by and regmean learns from; a domain without such a file uses its own. */
   readonly calibration?: string;
   /** What is measured on the domains' own lines; full when omitted. */
   readonly measure?: Measure;
@@ -49,7 +49,7 @@ export interface BuildInputs {
   readonly merge: MergeSettings | 'auto' | null;
   /** By domain; empty until auto has chosen. */
   readonly weights: Readonly<Record<string, number>>;
-  /** File by domain, for auto; else empty. */
+  /** File by domain, for auto and regmean; else empty. */
   readonly calibration: Readonly<Record<string, string>>;
 }
 
@@ -97,7 +97,7 @@ function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], optio
     // With one adapter there is nothing to choose.
     return domains.length === 1 ? { merge: { method: 'linear' }, weights: weightsOf(domains, 1) } : { merge: 'auto', weights: {} };
   }
-  refuseGiven({ calibration: options.calibration }, 'only --merge auto reads it');
+  if (method !== 'regmean') refuseGiven({ calibration: options.calibration }, 'only --merge auto and --merge regmean read it');
   const settings: MergeSettings = { method, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) };
   mergeStep(settings);
   return { merge: settings, weights: weightsOf(domains, defaultWeight(method, domains.length), options.weights) };
@@ -124,6 +124,7 @@ export async function buildInputs(registry: Registry, number: number, options: B
   preset(options.quantization ?? phase.settings.quantization);
   const base = await findBase(phase, domains, options);
   if (!(await isPath(base))) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
-  const calibration = merge.merge === 'auto' ? await findCalibration(phase, domains, options.calibration) : {};
+  const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean';
+  const calibration = reads ? await findCalibration(phase, domains, options.calibration) : {};
   return { phase, domains, base, layout, ...merge, calibration };
 }

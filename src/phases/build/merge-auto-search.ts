@@ -3,7 +3,7 @@
  * measured losses: no files, no models, no clock, no chance.
  *
  * The starts weigh every adapter alike: task arithmetic (Ilharco et al. 2023), TIES (Yadav et al. 2023), DARE (Yu et al.
- * 2023). From the best of them the weights move on without gradients, which LoraHub (Huang et al. 2024) does with random
+ * 2023), RegMean (Jin et al. 2023). From the best of them the weights move on without gradients, which LoraHub (Huang et al. 2024) does with random
  * draws. Here each trial tells the loss of every domain, so that one probe a weight gives the slopes of all shares; then
  * come steps to where these slopes promise most, each correcting them by what it found (Broyden 1965).
  */
@@ -56,6 +56,7 @@ const STARTS: readonly { readonly merge: MergeSettings; readonly weight?: number
   { merge: { method: 'ties', density: 0.2 }, weight: 1 },
   { merge: { method: 'dare', density: 0.5, seed: 0 }, weight: 0.4 },
   { merge: { method: 'dare-ties', density: 0.5, seed: 0 }, weight: 1 },
+  { merge: { method: 'regmean' }, weight: 1 },
 ];
 
 /** Methods that elect a sign for each element and average, beside those that sum. */

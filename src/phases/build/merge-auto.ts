@@ -4,20 +4,15 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { convert, type MergeSettings } from '../../convert/index.js';
+import type { MergeSettings } from '../../convert/index.js';
 import { TaraError } from '../../errors.js';
 import type { Engine, Model } from '../../engine/index.js';
-import { LOSS_TOKENS, lossTokens, readLossItems, tokenLoss } from '../../models/index.js';
+import { LOSS_TOKENS, tokenLoss } from '../../models/index.js';
 import type { Pool } from '../../workers/index.js';
+import { calibrationTokens, type MergeDomain } from './calibration.js';
 import { mostTrials, searchMerge, type ByDomain, type TriedMerge } from './merge-auto-search.js';
-
-export interface MergeDomain {
-  readonly name: string;
-  /** The adapter's folder. */
-  readonly dir: string;
-  /** Lines of the domain that the choice may look at: .jsonl or text. */
-  readonly calibration: string;
-}
+import { rewriteAdapters } from './merge-regmean.js';
+import { withTrialModel } from './trial-model.js';
 
 export interface ChooseMergeInput {
   /** A checkpoint folder or a GGUF file. */
@@ -25,7 +20,7 @@ export interface ChooseMergeInput {
   readonly domains: readonly MergeDomain[];
   readonly engine: Engine;
   readonly pool: Pool;
-  /** Where a trial lies while it is measured. */
+  /** Where a trial lies while it is measured, and what a merge by regmean is made of. */
   readonly workDir: string;
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -40,20 +35,16 @@ export interface ChosenMerge {
   readonly table: readonly TriedMerge[];
   /** The row of the table that was taken. */
   readonly chosen: number;
+  /** Where regmean was taken: the folders to merge in place of the domains' own, in workDir. */
+  readonly rewritten: ReadonlyMap<string, string> | null;
 }
 
 /**
- * Tokens of a domain that the base and its own adapter are measured on, and the fewest that a trial is: the error of a
- * share goes with 1 / (gain x root of tokens), so a domain whose adapter gains little takes more, up to all of them.
+ * The fewest tokens of a domain that a trial is measured on: the error of a share goes with 1 / (gain x root of tokens),
+ * so a domain whose adapter gains little takes more, up to all that the base and its own adapter are measured on.
  */
-const MOST_TOKENS = 1280;
 const LEAST_TOKENS = 256;
 const TOKENS_AT_GAIN_1 = 256;
-/** Rounding to it moves a loss by less than 0.0001. */
-const TRIAL_TYPE = 'f16';
-
-/** Puts neighbours of a list far apart: sorted files give every part of themselves. */
-const GOLDEN = (Math.sqrt(5) - 1) / 2;
 
 /** The score of one sequence. */
 interface Scored {
@@ -80,49 +71,31 @@ function firstWith(tokens: number, lengths: readonly number[]): number {
   return count;
 }
 
-/** Sequences from all over the domain's calibration text. Throws TARA_CONFIG_INVALID where there are none. */
-async function calibrationTokens(model: Model, { calibration }: MergeDomain, signal: AbortSignal | undefined): Promise<Int32Array[]> {
-  const items = (await readLossItems(calibration)).map((item, index) => ({ item, place: (index * GOLDEN) % 1 })).sort((a, b) => a.place - b.place);
-  const sequences: Int32Array[] = [];
-  let tokens = 0;
-  for (const { item } of items) {
-    if (tokens >= MOST_TOKENS) break;
-    for (const sequence of await lossTokens(model, [item], { signal })) {
-      sequences.push(sequence);
-      tokens += sequence.length;
-    }
-  }
-  if (tokens === 0) throw new TaraError('TARA_CONFIG_INVALID', { path: calibration, reason: 'no tokens to measure on' });
-  return sequences;
-}
-
 /**
  * Chooses a merge on calibration text. Deterministic: the same files give the same choice, in whatever order the domains
  * are given. Takes one build and one pass over the calibration tokens a trial, mostTrials at most, and about two more for
  * the base and the adapters alone. Rejects with TARA_ABORTED, TARA_CONFIG_INVALID, TARA_OPTION_INVALID and what convert and
- * load reject with; no file is left.
+ * load reject with; no file is left but the folders that the result names.
  */
 export async function chooseMerge(input: ChooseMergeInput): Promise<ChosenMerge> {
   const { base, engine, pool, workDir, threads, signal } = input;
+  const tools = { engine, pool, threads, signal };
   const domains = [...input.domains].sort((a, b) => (a.name < b.name ? -1 : 1));
-  const builds = 1 + domains.length + mostTrials(domains.length);
+  const builds = 1 + 2 * domains.length + mostTrials(domains.length);
   let built = 0;
   // The base tells how much it can hold.
   let contextSize: number | undefined;
   await mkdir(workDir, { recursive: true });
+  const newFolders = join(workDir, 'regmean');
+  let rewritten: ReadonlyMap<string, string> | undefined;
 
   /** Builds the base with these adapters as a temporary file and hands it to `use`. */
   const trial = async <T>(told: string, weights: ByDomain, merge: MergeSettings | undefined, use: (model: Model) => Promise<T>): Promise<T> => {
     input.onProgress?.(built / builds, told);
     const path = join(workDir, `trial-${++built}.gguf`);
-    const adapters = domains.flatMap(({ name, dir }) => (Object.hasOwn(weights, name) ? [{ dir, weight: weights[name] ?? 0 }] : []));
-    try {
-      await convert({ base, adapters, merge, outputs: [{ id: 'trial', path, type: TRIAL_TYPE }] }, { pool, threads, signal });
-      await using model = await engine.load(path, { slots: 1, contextSize, threads, signal });
-      return await use(model);
-    } finally {
-      await rm(path, { force: true });
-    }
+    const folder = ({ name, dir }: MergeDomain): string => (merge?.method === 'regmean' ? rewritten?.get(name) : undefined) ?? dir;
+    const adapters = domains.flatMap((domain) => (Object.hasOwn(weights, domain.name) ? [{ dir: folder(domain), weight: weights[domain.name] ?? 0 }] : []));
+    return withTrialModel({ base, adapters, merge, path, contextSize }, tools, use);
   };
 
   const sequences: Record<string, Int32Array[]> = {};
@@ -151,15 +124,24 @@ export async function chooseMerge(input: ChooseMergeInput): Promise<ChosenMerge>
     return all;
   };
 
-  const { table, chosen } = await searchMerge({
-    domains: domains.map(({ name }) => name),
-    base: baseLosses,
-    own,
-    measure: ({ merge, weights }) => trial(describe(merge, weights), weights, merge, losses),
-  });
-  const kept = table[chosen];
-  if (!kept) throw new TaraError('TARA_INTERNAL', { reason: 'no merge was tried' });
-  return { merge: { method: kept.method, ...kept.settings }, weights: kept.weights, table, chosen };
+  let taken: MergeSettings['method'] | undefined;
+  try {
+    const before = built;
+    rewritten = await rewriteAdapters({ ...tools, base, domains, workDir: newFolders, onProgress: (part, told) => input.onProgress?.((before + part * domains.length) / builds, told) });
+    built += domains.length;
+    const { table, chosen } = await searchMerge({
+      domains: domains.map(({ name }) => name),
+      base: baseLosses,
+      own,
+      measure: ({ merge, weights }) => trial(describe(merge, weights), weights, merge, losses),
+    });
+    const kept = table[chosen];
+    if (!kept) throw new TaraError('TARA_INTERNAL', { reason: 'no merge was tried' });
+    taken = kept.method;
+    return { merge: { method: kept.method, ...kept.settings }, weights: kept.weights, table, chosen, rewritten: taken === 'regmean' ? rewritten : null };
+  } finally {
+    if (taken !== 'regmean') await rm(newFolders, { recursive: true, force: true });
+  }
 }
 
 /** `ties (density 0.4, scale 1): business 1.2, creative 0.8` */

@@ -5,6 +5,7 @@ import type { Engine } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
 import type { Pool } from '../../workers/index.js';
 import type { BuildInputs, BuildOptions } from './inputs.js';
+import type { MergeDomain } from './calibration.js';
 import type { ChosenMerge } from './merge-auto.js';
 
 export interface SettledMerge {
@@ -13,6 +14,8 @@ export interface SettledMerge {
   readonly weights: Readonly<Record<string, number>>;
   /** What auto tried, with the index of the one it took; null where nothing was tried. */
   readonly tried: Pick<ChosenMerge, 'table' | 'chosen'> | null;
+  /** Folders to merge in place of the domains' own, where regmean made some. */
+  readonly rewritten: ReadonlyMap<string, string> | null;
 }
 
 export interface SettleOptions {
@@ -25,18 +28,20 @@ export interface SettleOptions {
 }
 
 export async function settleMerge(inputs: BuildInputs, { engine, pool, workDir, adapters, options }: SettleOptions): Promise<SettledMerge> {
-  if (inputs.merge !== 'auto') return { merge: inputs.merge, weights: inputs.weights, tried: null };
-  if (!engine) throw new TaraError('TARA_OPTION_INVALID', { option: '--merge', reason: 'auto measures, which needs an engine' });
+  const { base, merge, weights } = inputs;
+  const asked = merge === 'auto' ? merge : merge?.method;
+  if (merge === null || (asked !== 'auto' && asked !== 'regmean')) return { merge: merge === 'auto' ? null : merge, weights, tried: null, rewritten: null };
+  if (!engine) throw new TaraError('TARA_OPTION_INVALID', { option: '--merge', reason: `${asked} measures, which needs an engine` });
   options.onProgress?.('choose merge', null);
   await mkdir(workDir, { recursive: true });
+  const domains = inputs.domains.map(({ name, path }): MergeDomain => ({ name, dir: adapters.get(name) ?? path, calibration: inputs.calibration[name] ?? '' }));
+  const onProgress = (fraction: number | null, detail?: string) => options.onProgress?.('choose merge', fraction, detail);
+  const common = { base, domains, engine, pool, workDir, threads: options.threads, signal: options.signal, onProgress };
+  if (merge !== 'auto') {
+    const { rewriteAdapters } = await import('./merge-regmean.js');
+    return { merge, weights, tried: null, rewritten: await rewriteAdapters(common) };
+  }
   const { chooseMerge } = await import('./merge-auto.js');
-  const { merge, weights, table, chosen } = await chooseMerge({
-    base: inputs.base,
-    domains: inputs.domains.map(({ name, path }) => ({ name, dir: adapters.get(name) ?? path, calibration: inputs.calibration[name] ?? '' })),
-    engine, pool, workDir,
-    threads: options.threads,
-    signal: options.signal,
-    onProgress: (fraction: number | null, detail?: string) => options.onProgress?.('choose merge', fraction, detail),
-  });
-  return { merge, weights, tried: { table, chosen } };
+  const { table, chosen, ...taken } = await chooseMerge(common);
+  return { ...taken, tried: { table, chosen } };
 }

@@ -1,0 +1,197 @@
+#include "measure/fusion.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <thread>
+
+#include "quant/clones.h"
+
+namespace tara::measure {
+
+namespace {
+
+constexpr size_t GROUP = 8;    // tokens summed in registers before they reach memory
+constexpr size_t STRIPE = 8;   // rows that a thread takes in turn
+constexpr size_t LANES = 16;   // partial sums of a dot product
+constexpr double RIDGE = 1e-6; // of the mean diagonal: directions that no text had
+
+size_t row_start(size_t row) { return row * (row + 1) / 2; }
+
+// row[j] += sum over tokens of factors[t] * x[t][j]
+TARA_CLONES
+void add_tokens(float * row, size_t length, const float * factors, const float * x, size_t stride, size_t tokens) {
+  size_t t = 0;
+  for (; t + GROUP <= tokens; t += GROUP) {
+    const float * f = factors + t;
+    const float *x0 = x + t * stride, *x1 = x0 + stride, *x2 = x1 + stride, *x3 = x2 + stride;
+    const float *x4 = x3 + stride, *x5 = x4 + stride, *x6 = x5 + stride, *x7 = x6 + stride;
+    for (size_t j = 0; j < length; ++j) {
+      row[j] += ((f[0] * x0[j] + f[1] * x1[j]) + (f[2] * x2[j] + f[3] * x3[j])) + ((f[4] * x4[j] + f[5] * x5[j]) + (f[6] * x6[j] + f[7] * x7[j]));
+    }
+  }
+  for (; t < tokens; ++t) {
+    for (size_t j = 0; j < length; ++j) row[j] += factors[t] * x[t * stride + j];
+  }
+}
+
+// Summed in lanes, so that every instruction set gives the same result.
+template <typename Number>
+inline __attribute__((always_inline)) Number sum_in_lanes(const Number * a, const Number * b, size_t length) {
+  Number lanes[LANES] = {};
+  size_t i = 0;
+  for (; i + LANES <= length; i += LANES) {
+    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
+  }
+  for (size_t lane = 0; i < length; ++i, ++lane) lanes[lane] += a[i] * b[i];
+  Number sum = 0;
+  for (const Number lane : lanes) sum += lane;
+  return sum;
+}
+
+TARA_CLONES
+float dot(const float * a, const float * b, size_t length) { return sum_in_lanes(a, b, length); }
+
+TARA_CLONES
+double dot(const double * a, const double * b, size_t length) { return sum_in_lanes(a, b, length); }
+
+// Calls `work(row)` for every row, stripes of them on each thread.
+void for_rows(size_t rows, int threads, const std::function<void(size_t)> & work) {
+  const size_t count = std::min<size_t>(static_cast<size_t>(std::max(1, threads)), (rows + STRIPE - 1) / STRIPE);
+  const auto stripes = [&](size_t first) {
+    for (size_t from = first * STRIPE; from < rows; from += count * STRIPE) {
+      for (size_t row = from; row < std::min(rows, from + STRIPE); ++row) work(row);
+    }
+  };
+  std::vector<std::thread> others;
+  for (size_t i = 1; i < count; ++i) others.emplace_back(stripes, i);
+  stripes(0);
+  for (auto & other : others) other.join();
+}
+
+// Cholesky's L of the packed lower triangle, in place, stripes of rows at a time so that a stripe shares what it reads.
+void factorize(std::vector<double> & m, size_t size) {
+  for (size_t from = 0; from < size; from += STRIPE) {
+    const size_t to = std::min(size, from + STRIPE);
+    for (size_t j = 0; j < to; ++j) {
+      const double * pivot = &m[row_start(j)];
+      for (size_t i = std::max(from, j); i < to; ++i) {
+        double * row = &m[row_start(i)];
+        const double rest = row[j] - dot(row, pivot, j);
+        // The moments are a sum of squares with a ridge: only numbers that are none come out otherwise.
+        if (i == j && !(rest > 0 && std::isfinite(rest))) throw Error("TARA_LOGITS_INVALID");
+        row[j] = i == j ? std::sqrt(rest) : rest / pivot[j];
+      }
+    }
+  }
+}
+
+// x with L L^T x = y, in place.
+void substitute(const std::vector<double> & l, size_t size, std::vector<double> & y) {
+  for (size_t i = 0; i < size; ++i) {
+    const double * row = &l[row_start(i)];
+    y[i] = (y[i] - dot(row, y.data(), i)) / row[i];
+  }
+  for (size_t i = size; i-- > 0;) {
+    const double * row = &l[row_start(i)];
+    y[i] /= row[i];
+    for (size_t j = 0; j < i; ++j) y[j] -= y[i] * row[j];
+  }
+}
+
+}  // namespace
+
+Occupied::Occupied(std::shared_ptr<Fusion> taken) : fusion(std::move(taken)) {
+  if (fusion->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on one fusion"}});
+}
+
+void Occupied::release() noexcept {
+  if (held_) fusion->busy = false;
+  held_ = false;
+}
+
+size_t Fusion::input_of(Matrix & matrix, const std::string & first) {
+  if (matrix.input >= 0) {
+    if (inputs[matrix.input].first != first) throw Error("TARA_INTERNAL", {{"reason", matrix.tensor + " reads another tensor than before"}});
+    return matrix.input;
+  }
+  const auto known = std::find_if(inputs.begin(), inputs.end(), [&](const Input & input) { return input.first == first; });
+  if (known != inputs.end()) {
+    matrix.input = static_cast<int>(known - inputs.begin());
+    return matrix.input;
+  }
+  const size_t count = row_start(matrix.size);
+  bytes_ += count * sizeof(float);
+  if (bytes_ > limit_) {
+    throw Error("TARA_OUT_OF_MEMORY", {{"reason", "the moments of the inputs up to " + matrix.tensor + " take " + std::to_string(bytes_ >> 20) + " MiB, the limit is " + std::to_string(limit_ >> 20) + " MiB"}});
+  }
+  inputs.push_back({first, matrix.size, std::vector<float>(count), std::vector<std::vector<double>>(domains)});
+  matrix.input = static_cast<int>(inputs.size() - 1);
+  return matrix.input;
+}
+
+void add_products(Input & input, const float * x, size_t tokens, float scale, int threads) {
+  for_rows(input.size, threads, [&](size_t row) {
+    std::vector<float> factors(tokens);
+    for (size_t t = 0; t < tokens; ++t) factors[t] = scale * x[t * input.size + row];
+    add_tokens(&input.products[row_start(row)], row + 1, factors.data(), x, input.size, tokens);
+  });
+}
+
+void add_squares(Input & input, size_t domain, const float * x, size_t tokens, float scale) {
+  if (input.squares.size() <= domain) input.squares.resize(domain + 1);
+  auto & squares = input.squares[domain];
+  squares.resize(input.size);
+  for (size_t t = 0; t < tokens; ++t) {
+    for (size_t j = 0; j < input.size; ++j) squares[j] += static_cast<double>(scale) * x[t * input.size + j] * x[t * input.size + j];
+  }
+}
+
+void add_cross(Factor & factor, size_t size, const float * x, size_t tokens, float scale, int threads) {
+  for_rows(factor.rank, threads, [&](size_t row) {
+    std::vector<float> factors(tokens);
+    for (size_t t = 0; t < tokens; ++t) factors[t] = scale * dot(&factor.a[row * size], x + t * size, size);
+    add_tokens(&factor.cross[row * size], size, factors.data(), x, size, tokens);
+  });
+}
+
+std::vector<Solved> solve(const Fusion & fusion, size_t index, double shrink) {
+  const Input & input = fusion.inputs[index];
+  const size_t size = input.size;
+  std::vector<double> m(input.products.begin(), input.products.end());
+  double mean = 0;
+  for (size_t i = 0; i < size; ++i) mean += m[row_start(i) + i] / static_cast<double>(size);
+  // Inputs that are always 0 make nothing of any change.
+  const double ridge = mean > 0 ? RIDGE * mean : 1;
+  for (size_t i = 0; i < size; ++i) {
+    for (size_t j = 0; j < i; ++j) m[row_start(i) + j] *= shrink;
+    m[row_start(i) + i] += ridge;
+  }
+  factorize(m, size);
+  std::vector<Solved> solved;
+  std::vector<double> y(size);
+  for (size_t k = 0; k < fusion.matrices.size(); ++k) {
+    const Matrix & matrix = fusion.matrices[k];
+    if (matrix.input != static_cast<int>(index)) continue;
+    for (size_t f = 0; f < matrix.factors.size(); ++f) {
+      const Factor & factor = matrix.factors[f];
+      const auto & squares = input.squares.at(factor.domain);
+      Solved result{k, f, std::vector<float>(factor.rank * size)};
+      for (size_t row = 0; row < factor.rank; ++row) {
+        for (size_t j = 0; j < size; ++j) {
+          const size_t at = row * size + j;
+          y[j] = shrink * factor.cross[at] + (1 - shrink) * factor.a[at] * (squares.empty() ? 0 : squares[j]);
+        }
+        substitute(m, size, y);
+        for (size_t j = 0; j < size; ++j) result.a[row * size + j] = static_cast<float>(y[j]);
+      }
+      for (const float value : result.a) {
+        if (!std::isfinite(value)) throw Error("TARA_LOGITS_INVALID");
+      }
+      solved.push_back(std::move(result));
+    }
+  }
+  return solved;
+}
+
+}  // namespace tara::measure

@@ -1,0 +1,68 @@
+/** Writes a safetensors file: each tensor's bytes from memory or from a place in another file. */
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { TaraError } from '../errors.js';
+import { withFile } from './files.js';
+import type { SafetensorsDtype } from './safetensors.js';
+
+export interface NewTensor {
+  readonly name: string;
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly data: Uint8Array | { readonly path: string; readonly offset: number; readonly bytes: number };
+}
+
+const PIECE = 1 << 20;
+const sizeOf = ({ data }: NewTensor): number => (data instanceof Uint8Array ? data.length : data.bytes);
+
+/** The bytes of a part of a file. Throws TARA_FILE_CHANGED where it has become shorter, and what opening throws. */
+export const readPart = (path: string, offset: number, bytes: number): Promise<Uint8Array> =>
+  withFile(path, async (handle) => {
+    const part = new Uint8Array(bytes);
+    for (let at = 0; at < bytes;) {
+      const { bytesRead } = await handle.read(part, at, Math.min(PIECE, bytes - at), offset + at);
+      if (bytesRead === 0) throw new TaraError('TARA_FILE_CHANGED', { path });
+      at += bytesRead;
+    }
+    return part;
+  });
+
+function headerOf(tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  let end = 0;
+  const entries = tensors.map((tensor) => [tensor.name, { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [end, (end += sizeOf(tensor))] }] as const);
+  const text = Buffer.from(JSON.stringify({ __metadata__: metadata, ...Object.fromEntries(entries) }));
+  const padded = Buffer.alloc(8 + Math.ceil(text.length / 8) * 8, ' ');
+  padded.writeBigUInt64LE(BigInt(padded.length - 8));
+  text.copy(padded, 8);
+  return padded;
+}
+
+async function writeAll(file: FileHandle, tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<void> {
+  await file.writeFile(headerOf(tensors, metadata));
+  for (const { data } of tensors) {
+    const bytes = data instanceof Uint8Array ? data.length : data.bytes;
+    for (let at = 0; at < bytes; at += PIECE) {
+      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+      const size = Math.min(PIECE, bytes - at);
+      await file.writeFile(data instanceof Uint8Array ? data.subarray(at, at + size) : await readPart(data.path, data.offset + at, size));
+    }
+  }
+  await file.sync();
+}
+
+/** The file appears whole or not at all. Throws TARA_ABORTED, TARA_WRITE_FAILED and what reading throws. */
+export async function writeSafetensors(path: string, tensors: readonly NewTensor[], { metadata = {}, signal }: { metadata?: Readonly<Record<string, string>>; signal?: AbortSignal | undefined } = {}): Promise<void> {
+  const partial = `${path}.partial`;
+  try {
+    const file = await open(partial, 'w');
+    try {
+      await writeAll(file, tensors, metadata, signal);
+    } finally {
+      await file.close();
+    }
+    await rename(partial, path);
+  } catch (thrown) {
+    await rm(partial, { force: true });
+    if (thrown instanceof TaraError) throw thrown;
+    throw new TaraError('TARA_WRITE_FAILED', { path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
+  }
+}
