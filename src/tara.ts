@@ -4,7 +4,7 @@ import { convert, type ConvertOptions, type ConvertReport } from './convert/inde
 import { createEngine, type Engine } from './engine/index.js';
 import { bootHost } from './boot.js';
 import { CAPABILITIES } from './kernel/capabilities.js';
-import type { PluginStatus } from './kernel/host.js';
+import type { PluginStatus } from './kernel/host-types.js';
 import type { Token } from './kernel/tokens.js';
 import { createPhases, type Phases } from './phases/phases.js';
 import { homeOf } from './phases/home.js';

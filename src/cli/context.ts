@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import type { CommandContext, CommandResult } from '../kernel/command.js';
-import type { Host } from '../kernel/host.js';
+import type { Host } from '../kernel/host-types.js';
 import type { Token } from '../kernel/tokens.js';
 import type { Home } from '../phases/home.js';
 import type { Registry } from '../phases/registry/registry.js';

@@ -4,7 +4,7 @@
  */
 import { asTaraError, TaraError } from '../errors.js';
 import type { CommandModule, CommandResult } from '../kernel/command.js';
-import type { Host } from '../kernel/host.js';
+import type { Host } from '../kernel/host-types.js';
 import type { Use } from '../kernel/tokens.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
 import type { Registry } from '../phases/registry/registry.js';

@@ -5,7 +5,7 @@ import { dirname, extname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { TaraError } from '../errors.js';
 import type { PluginSource } from './checks.js';
-import type { HostTimeouts } from './host.js';
+import type { HostTimeouts } from './host-types.js';
 import { importFile, loadPlugin } from './load.js';
 import { reasonOf } from './reason.js';
 

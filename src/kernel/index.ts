@@ -3,7 +3,8 @@
  * May import ../errors.js and npm libraries only. What plugin authors import is src/plugin.ts.
  */
 
-export { createHost, type Host, type HostCommand, type HostOptions, type HostTimeouts, type PluginState, type PluginStatus } from './host.js';
+export { createHost } from './host.js';
+export type { Host, HostCommand, HostOptions, HostTimeouts, PluginState, PluginStatus } from './host-types.js';
 export type { PluginSource } from './checks.js';
 export { service, type Service } from './container.js';
 export { CONFIG_FILES, loadConfig, type ConfigFile, type TaraConfig } from './config.js';

@@ -1,4 +1,4 @@
-/** Finds plugins by path or package name and imports them. */
+/** Finds plugins by path or package name and imports them, and the commands that they name. */
 
 import { readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { TaraError } from '../errors.js';
 import type { PluginSource } from './checks.js';
+import type { CommandModule } from './command.js';
 import { withLimit } from './limit.js';
 import { reasonOf } from './reason.js';
 
@@ -88,4 +89,15 @@ function importTarget(exports: unknown): string | null {
     if (found !== null) return found;
   }
   return null;
+}
+
+/** A command's module. Throws TARA_PLUGIN_COMMAND_LOAD. */
+export async function loadCommand(plugin: string, command: string, load: () => Promise<{ readonly default: CommandModule }>): Promise<CommandModule> {
+  try {
+    const { default: module } = await load();
+    if (typeof module?.describe !== 'function' || typeof module.run !== 'function') throw new TypeError('its default export must have describe and run');
+    return module;
+  } catch (thrown) {
+    throw new TaraError('TARA_PLUGIN_COMMAND_LOAD', { plugin, command, reason: reasonOf(thrown) }, { cause: thrown });
+  }
 }

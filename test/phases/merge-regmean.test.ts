@@ -69,11 +69,12 @@ describe('adapters rewritten on text', { timeout: 120_000 }, () => {
         for (const { calibration } of input.domains) all.push((await domainLoss(model, await readLossItems(calibration))).meanLoss);
         return Math.max(...all);
       });
-    const own = Math.max(...await Promise.all([...folders.values()].map((dir) => losses([{ dir, weight: 1 }], 'regmean'))));
+    const own: number[] = [];
+    for (const dir of folders.values()) own.push(await losses([{ dir, weight: 1 }], 'regmean'));
     const merged = await losses([...folders.values()].map((dir) => ({ dir, weight: 1 })), 'regmean');
     const mean = await losses(input.domains.map(({ dir }) => ({ dir, weight: 0.5 })), 'linear');
     expect(merged).toBeLessThan(mean);
-    expect(merged).toBeLessThanOrEqual(own);
+    expect(merged).toBeLessThanOrEqual(Math.max(...own));
   });
 
   it('keep their shapes, their B and their configuration, and are the same for any order, threads and memory', async () => {

@@ -8,10 +8,15 @@ import type { Architecture } from './description.js';
 
 const CLASSIFIER = 'BertForSequenceClassification';
 
+function label(config: ModelConfig, name: unknown): string {
+  if (typeof name === 'string' || typeof name === 'number') return String(name);
+  throw config.invalid('a name in id2label must be a string');
+}
+
 /** Names of the classes, unless they are the two that transformers makes up. */
 function labels(config: ModelConfig): readonly string[] {
   const given = config.find('id2label');
-  const names = isRecord(given) ? Object.entries(given).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => String(name)) : [];
+  const names = isRecord(given) ? Object.entries(given).sort(([a], [b]) => Number(a) - Number(b)).map(([, name]) => label(config, name)) : [];
   const named = names.length === 2 && names[0] === 'LABEL_0' ? [] : names;
   // Without names llama.cpp takes the head for another layer, and cannot load it.
   if (named.length === 0 && JSON.stringify(config.find('architectures') ?? '').includes(CLASSIFIER)) throw config.invalid('id2label must name the classes');

@@ -58,7 +58,11 @@ export function ropeNumber(config: ModelConfig, key: string): number | undefined
   return value;
 }
 
-export const ropeType = (config: ModelConfig): string => String(ropeOf(config)['rope_type'] ?? 'default').toLowerCase();
+export function ropeType(config: ModelConfig): string {
+  const type = ropeOf(config)['rope_type'] ?? 'default';
+  if (typeof type !== 'string') throw config.invalid('rope_type of the rope parameters must be a string');
+  return type.toLowerCase();
+}
 
 /** The key where there is a value for it. */
 export const realKey = (key: string, value: number | undefined): MetadataEntry[] => (value === undefined ? [] : [f32(key, value)]);

@@ -31,14 +31,18 @@ export const readText = async (dir: string, name: string): Promise<string | unde
 /** The JSON object in `dir/name`, or undefined when there is no such file. Throws TARA_CONFIG_INVALID. */
 export async function readObject(dir: string, name: string): Promise<Json | undefined> {
   const content = await readText(dir, name);
-  if (content === undefined) return undefined;
-  const path = join(dir, name);
+  const invalid = (reason: string, cause?: unknown) => new TaraError('TARA_CONFIG_INVALID', { path: join(dir, name), reason: oneLine(reason) }, { cause });
+  return content === undefined ? undefined : jsonObject(content, invalid);
+}
+
+/** The JSON object that `content` is; `invalid` makes the error that says why it is none. */
+export function jsonObject(content: string, invalid: (reason: string, cause?: unknown) => TaraError): Json {
   let value: unknown;
   try {
     value = JSON.parse(content);
   } catch (thrown) {
-    throw new TaraError('TARA_CONFIG_INVALID', { path, reason: oneLine(`it is no JSON: ${(thrown as Error).message}`) }, { cause: thrown });
+    throw invalid(`it is no JSON: ${(thrown as Error).message}`, thrown);
   }
-  if (!isRecord(value)) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: 'it holds no JSON object' });
+  if (!isRecord(value)) throw invalid('it holds no JSON object');
   return value;
 }

@@ -1,7 +1,7 @@
 /** The tokenizer files of a folder, each read once and checked for what no tokenizer has. */
 import { join } from 'node:path';
 import { TaraError } from '../../errors.js';
-import { isRecord, readBytes, type Json } from '../checkpoint/files.js';
+import { jsonObject, readBytes, type Json } from '../checkpoint/files.js';
 import { oneLine } from '../../formats/one-line.js';
 
 export interface TokenizerFiles {
@@ -43,13 +43,7 @@ export async function tokenizerObject(dir: string, name: string): Promise<Json |
   const content = await tokenizerText(dir, name);
   if (content === undefined) return undefined;
   const path = join(dir, name);
-  let value: unknown;
-  try {
-    value = JSON.parse(content);
-  } catch (thrown) {
-    throw invalidTokenizer(path, `it is no JSON: ${(thrown as Error).message}`, thrown);
-  }
-  if (!isRecord(value)) throw invalidTokenizer(path, 'it holds no JSON object');
+  const value = jsonObject(content, (reason, cause) => invalidTokenizer(path, reason, cause));
   for (const part of NESTED) if (!isShallow(value[part], MAX_DEPTH)) throw invalidTokenizer(path, `its ${part} nests more than ${MAX_DEPTH} deep`);
   return value;
 }
