@@ -1,11 +1,8 @@
 /** One conversion as convert, merge and quantize run it: the plan under --dry-run, else a progress line and a report. */
-import { stat } from 'node:fs/promises';
 import { prepareConversion, runConversion } from '../convert/convert.js';
 import type { ConvertInput, Prepared } from '../convert/index.js';
 import { TaraError } from '../errors.js';
 import { countTypes } from '../formats/gguf/count-types.js';
-import { ggmlType } from '../formats/gguf/types.js';
-import { readGguf } from '../formats/gguf/file.js';
 import type { CommandResult } from '../kernel/command.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
 import { inlinePool } from '../workers/index.js';
@@ -22,23 +19,13 @@ export interface RunSettings {
   readonly print: boolean;
 }
 
-/** The quantized types of GGUF files: llama-quantize refuses those, merging decodes them anyway, so it is only said. */
-async function quantizedTypes(paths: readonly string[]): Promise<string[]> {
-  const types = new Set<string>();
-  for (const path of paths) {
-    if ((await stat(path)).isDirectory()) continue;
-    for (const { type } of (await readGguf(path)).tensors) if (ggmlType(type).blockSize > 1) types.add(type);
-  }
-  return [...types].sort();
-}
-
 const typeList = (types: Readonly<Record<string, number>>): string => Object.entries(types).map(([type, count]) => `${count} x ${type}`).join(', ');
 
 /** What would be written, with the sizes that the files would have. */
-function dryRun({ lowered, printed, plan }: Prepared, requantizedFrom: readonly string[]): CommandResult {
+function dryRun({ lowered, printed, plan }: Prepared): CommandResult {
   const outputs = lowered.outputs.map(({ path, bytes, tensors }) => ({ path, bytes, types: countTypes(tensors), tensors }));
   return {
-    json: { dryRun: true, outputs, memoryBytes: lowered.memoryBytes, requantizedFrom, plan },
+    json: { dryRun: true, outputs, memoryBytes: lowered.memoryBytes, requantizedFrom: lowered.quantizedFrom, plan },
     text: `${printed ?? ''}\n${outputs.map(({ path, bytes, types }) => facts([
       ['would write', path],
       ['size', `${formatBytes(bytes)} (${bytes} bytes)`],
@@ -48,33 +35,33 @@ function dryRun({ lowered, printed, plan }: Prepared, requantizedFrom: readonly 
   };
 }
 
-/** Plans with `prepare`, then writes or, under --dry-run, tells. `models` are the files or folders whose types are looked at. */
+/** Plans with `prepare`, then writes or, under --dry-run, tells. `models` are what it reads, as they were typed. */
 export async function conversion(context: CoreContext, models: readonly string[], prepare: (settings: RunSettings) => Promise<Prepared>): Promise<CommandResult> {
   const threads = textOption(context.options, 'threads');
   const settings = { signal: context.signal, threads: threads === undefined ? undefined : parseCount('--threads', threads, 1, 1024), print: context.dryRun };
   const started = performance.now();
   const prepared = await withPlugins(context, () => prepare(settings));
   const planSeconds = (performance.now() - started) / 1000;
-  const note = (requantizedFrom: readonly string[]) => {
-    if (requantizedFrom.length === 0) return;
-    context.note(`note: ${models.map(printable).join(' or ')} is quantized already (${requantizedFrom.join(', ')}); its rounding stays in what is made of it. Start from F16 or BF16 where you can.`);
+  const { lowered } = prepared;
+  // llama-quantize refuses such files; merging decodes them anyway, so it is only said.
+  const note = (): void => {
+    if (lowered.quantizedFrom.length === 0) return;
+    context.note(`note: ${models.map(printable).join(' or ')} is quantized already (${lowered.quantizedFrom.join(', ')}); its rounding stays in what is made of it. Start from F16 or BF16 where you can.`);
   };
   if (context.dryRun) {
-    const requantizedFrom = await quantizedTypes(models);
-    note(requantizedFrom);
-    return dryRun(prepared, requantizedFrom);
+    note();
+    return dryRun(prepared);
   }
   const sink = context.progress('writing');
   try {
-    // This thread is idle while native ones write.
-    const [report, requantizedFrom] = await Promise.all([runConversion(prepared.lowered, {
+    const report = await runConversion(lowered, {
       ...settings,
       onProgress: ({ bytesRead, bytesTotal, tensor }) => sink.report(bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
-    }), quantizedTypes(models)]);
+    });
     const seconds = (performance.now() - started) / 1000;
-    note(requantizedFrom);
+    note();
     return {
-      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom },
+      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom: lowered.quantizedFrom },
       text: report.files.map(({ path, bytes, types }) => facts([
         ['output', path],
         ['size', formatBytes(bytes)],

@@ -12,25 +12,30 @@ export const addMergeOptions = (command: Command): Command => command
   .option('--scale <factor>', 'factor on the merged delta (default: 0.4 for task-arithmetic, else 1); linear takes none')
   .option('--seed <number>', 'dare, dare-ties: which elements are kept (default: 0)');
 
+/** --density, --scale and --seed, each where it was typed. Throws TARA_OPTION_INVALID. */
+export function mergeNumbers(options: CoreContext['options']): { density?: number; scale?: number; seed?: number } {
+  const [density, scale, seed] = ['density', 'scale', 'seed'].map((name) => textOption(options, name));
+  return {
+    ...(density === undefined ? {} : { density: parseNumber('--density', density, 0, 1) }),
+    ...(scale === undefined ? {} : { scale: parseNumber('--scale', scale, -100, 100) }),
+    ...(seed === undefined ? {} : { seed: parseCount('--seed', seed, 0, 0xffffffff) }),
+  };
+}
+
 const isMethod = (name: string): name is (typeof MERGE_METHODS)[number] => (MERGE_METHODS as readonly string[]).includes(name);
 
 /** The settings that were typed, or undefined; `flag` is what the command calls the method. Throws TARA_OPTION_INVALID, TARA_USAGE. */
 export function mergeSettings({ options }: CoreContext, flag: '--merge' | '--method'): MergeSettings | undefined {
   const method = textOption(options, flag.slice(2));
-  const [density, scale, seed] = ['density', 'scale', 'seed'].map((name) => textOption(options, name));
+  const numbers = mergeNumbers(options);
   if (method === undefined) {
-    const idle = ['density', 'scale', 'seed'].find((name) => options[name] !== undefined);
+    const [idle] = Object.keys(numbers);
     if (idle !== undefined) throw new TaraError('TARA_USAGE', { reason: `--${idle} needs ${flag}` });
     return undefined;
   }
   if (method === 'regmean') throw new TaraError('TARA_OPTION_INVALID', { option: flag, reason: REGMEAN_NEEDS });
   if (!isMethod(method)) throw new TaraError('TARA_OPTION_INVALID', { option: flag, reason: `${JSON.stringify(method.slice(0, 80))} is none of ${MERGE_METHODS.join(', ')}` });
-  return {
-    method,
-    ...(density === undefined ? {} : { density: parseNumber('--density', density, 0, 1) }),
-    ...(scale === undefined ? {} : { scale: parseNumber('--scale', scale, -100, 100) }),
-    ...(seed === undefined ? {} : { seed: parseCount('--seed', seed, 0, 0xffffffff) }),
-  };
+  return { method, ...numbers };
 }
 
 /** Each --adapter, `DIR` or `DIR=WEIGHT`. */

@@ -6,6 +6,7 @@ export const u32 = (key: string, value: number): MetadataEntry => ({ key, type: 
 export const i32 = (key: string, value: number): MetadataEntry => ({ key, type: 'int32', value });
 export const f32 = (key: string, value: number): MetadataEntry => ({ key, type: 'float32', value });
 export const text = (key: string, value: string): MetadataEntry => ({ key, type: 'string', value });
+export const texts = (key: string, items: readonly string[]): MetadataEntry => ({ key, type: 'array', value: { of: 'string', items: [...items] } });
 export const flag = (key: string, value: boolean): MetadataEntry => ({ key, type: 'bool', value });
 
 /** Keeps `bytes` in `blobs` and returns the name under which a plan refers to them. */

@@ -4,11 +4,9 @@ import type { MetadataEntry, Plan } from '../plan/schema.js';
 import type { TaskContext } from '../workers/index.js';
 import hashFile from '../workers/hash-file.js';
 import { inOrder } from './adapters/adapters.js';
-import { text } from './entries.js';
+import { text, texts } from './entries.js';
 import type { ConvertInput } from './input.js';
 import { mergeStep } from './adapters/merge.js';
-
-const strings = (key: string, items: readonly string[]): MetadataEntry => ({ key, type: 'array', value: { of: 'string', items: [...items] } });
 
 /** The settings of a merge with what was left to the defaults filled in. */
 function settingsOf({ blend, merge = { method: 'linear' } }: ConvertInput): object {
@@ -27,7 +25,7 @@ export async function mergeProvenance(input: ConvertInput, sources: Plan['source
   const hashes: string[] = [];
   for (const { path } of Object.values(sources)) hashes.push(`sha256:${await hashFile(path, context)}`);
   const shares: MetadataEntry[] = [
-    strings('tara.domains', adapters.map(({ dir }) => basename(dir))),
+    texts('tara.domains', adapters.map(({ dir }) => basename(dir))),
     { key: 'tara.weights', type: 'array', value: { of: 'float32', items: adapters.map(({ weight }) => weight) } },
   ];
   return [
@@ -35,6 +33,6 @@ export async function mergeProvenance(input: ConvertInput, sources: Plan['source
     text('tara.base', basename(input.base)),
     text('tara.merge', JSON.stringify(settingsOf(input))),
     ...(adapters.length > 0 ? shares : []),
-    strings('tara.sources', hashes),
+    texts('tara.sources', hashes),
   ];
 }

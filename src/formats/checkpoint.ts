@@ -1,4 +1,5 @@
 /** A Hugging Face checkpoint: config.json and safetensors weights, in one file or in shards. */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
 import { checkFolder, innerFile, isInnerName, present } from './folder.js';
@@ -73,4 +74,11 @@ export async function readCheckpoint(dir: string, options: { signal?: AbortSigna
     if (found === undefined || names[found.shard] !== name) throw new TaraError('TARA_TENSOR_MISSING', { path: join(dir, name), tensor: oneLine(tensor) });
   }
   return { dir, config, shards, tensors };
+}
+
+/** The files whose bytes decide what a model computes: a GGUF file itself, or a checkpoint's shards. Throws as readCheckpoint. */
+export async function weightFiles(model: string): Promise<{ readonly path: string; readonly bytes: number }[]> {
+  const found = await stat(model).catch(() => undefined);
+  if (found?.isFile() === true) return [{ path: model, bytes: found.size }];
+  return (await readCheckpoint(model)).shards.map(({ path, size }) => ({ path, bytes: size }));
 }

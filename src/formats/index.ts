@@ -14,7 +14,7 @@ export { checkGgufLora } from './gguf/lora.js';
 export { ARCHITECTURES, checkModel } from './gguf/model.js';
 export { type Imatrix, readImatrix } from './imatrix.js';
 export { CONFIG_BYTES, isJsonObject, type JsonObject, parseJson, readJson, readJsonObject } from './json.js';
-export { type Adapter, type AdapterModule, readAdapter } from './peft/adapter.js';
+export { type Adapter, type AdapterModule, readAdapter, readAdapterConfig } from './peft/adapter.js';
 export { type AdapterConfig, adapterConfig } from './peft/config.js';
 export { dtypeBytes, readSafetensors, type SafetensorsDtype, type SafetensorsFile, type SafetensorsTensor } from './safetensors.js';
 export { type NewTensor, readPart, writeSafetensors } from './safetensors-write.js';

@@ -23,6 +23,8 @@ export interface Lowered {
     readonly bytes: number;
     readonly tensors: readonly { readonly name: string; readonly type: GgmlTypeName; readonly ne: readonly number[]; readonly bytes: number }[];
   }[];
+  /** Quantized types that are read. */
+  readonly quantizedFrom: readonly GgmlTypeName[];
   /** An upper estimate of the executor's memory for one thread: blocks, factors, whole tensors, histograms. */
   readonly memoryBytes: number;
 }
@@ -151,6 +153,7 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
       id: ids[index] ?? '', path: paths[index] ?? '', bytes,
       tensors: placed.map(({ name, type, ne, bytes: size }) => ({ name, type, ne, bytes: size })),
     })),
+    quantizedFrom: spans.quantizedTypes(),
     memoryBytes,
   };
 }

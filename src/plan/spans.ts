@@ -75,6 +75,12 @@ export class Spans {
     return new Spans(plan, spans);
   }
 
+  /** Quantized types among the sources' tensors: what is made of those keeps their rounding. */
+  quantizedTypes(): GgmlTypeName[] {
+    const types = new Set([...this.spans.values()].flatMap((spans) => [...spans.values()].map(({ type }) => type)));
+    return [...types].filter((type) => ggmlType(type).blockSize > 1).sort();
+  }
+
   /** Throws TARA_TENSOR_MISSING. */
   find({ src, tensor }: TensorRef): Span {
     const span = this.spans.get(src)?.get(tensor);

@@ -1,5 +1,5 @@
 /** The search behind --merge auto on losses that are formulas, and one small choice on real files. */
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -8,8 +8,7 @@ import { createEngine } from '../../src/engine/index.js';
 import { chooseMerge } from '../../src/phases/build/merge-auto.js';
 import { mostTrials, searchMerge, type ByDomain, type MergeCandidate, type MergeSearch, type TriedMerge } from '../../src/phases/build/merge-auto-search.js';
 import { createPool } from '../../src/workers/index.js';
-import { writeTurnAdapter } from '../support/tiny-lora.js';
-import { writeChainModel } from '../support/tiny-model.js';
+import { writeTurnDomains } from '../support/turn-domains.js';
 
 /** How much of each delta a candidate adds, whatever its method. */
 const amount = ({ merge, weights }: MergeCandidate, name: string): number => (weights[name] ?? 0) * (merge.scale ?? 1);
@@ -99,16 +98,7 @@ describe('the choice on real files', { timeout: 180_000 }, () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  /** A base that says abc, and adapters that make it say H after a, and B after b. */
-  async function setting() {
-    const base = await writeChainModel(join(folder, 'base.gguf'), 'abc');
-    const domain = (name: string, from: string, to: string) => {
-      const calibration = join(folder, `${name}.txt`);
-      writeFileSync(calibration, `${from}${to}`.repeat(40));
-      return { name, dir: writeTurnAdapter(folder, name, from, to), calibration };
-    };
-    return { base, domains: [domain('health', 'a', 'H'), domain('business', 'b', 'B')], engine, pool, workDir, threads: 1 };
-  }
+  const setting = async () => ({ ...(await writeTurnDomains(folder)), engine, pool, workDir, threads: 1 });
 
   it('serves both domains, whatever their order, and leaves no file', async () => {
     const input = await setting();

@@ -8,12 +8,12 @@ import { convert, prepareConversion } from '../../src/convert/index.js';
 import { createEngine } from '../../src/engine/index.js';
 import { readAdapter } from '../../src/formats/index.js';
 import { domainLoss, readLossItems } from '../../src/models/index.js';
-import { rewriteAdapters, type RewriteInput } from '../../src/phases/build/merge-regmean.js';
+import { rewriteAdapters, type RewriteInput, type RewrittenAdapter } from '../../src/phases/build/merge-regmean.js';
 import { withTrialModel } from '../../src/phases/build/trial-model.js';
 import { createPool } from '../../src/workers/index.js';
 import { writeSafetensors, type Tensors } from '../convert/tiny.js';
-import { writeTurnAdapter } from '../support/tiny-lora.js';
-import { writeChainModel, writeTinyModel } from '../support/tiny-model.js';
+import { writeTinyModel } from '../support/tiny-model.js';
+import { writeTurnDomains } from '../support/turn-domains.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tara-regmean-'));
 const workDir = join(folder, 'work');
@@ -30,13 +30,7 @@ function textFile(name: string, text: string): string {
   return path;
 }
 
-/** A base that says abc, and adapters that make it say H after a, and B after b. */
-async function turns(dora = false): Promise<RewriteInput> {
-  const base = await writeChainModel(join(folder, 'base.gguf'), 'abc');
-  const domain = (name: string, from: string, to: string, form: { dora?: boolean } = {}) =>
-    ({ name, dir: writeTurnAdapter(folder, dora ? `${name}-dora` : name, from, to, form), calibration: textFile(name, `${from}${to}`.repeat(40)) });
-  return { base, domains: [domain('health', 'a', 'H'), domain('business', 'b', 'B', { dora })], engine, pool, workDir, threads: 1 };
-}
+const turns = async (dora = false): Promise<RewriteInput> => ({ ...(await writeTurnDomains(folder, { dora })), engine, pool, workDir, threads: 1 });
 
 /** Factors of rank 2 on three matrices of a tiny random model. */
 async function randoms(): Promise<RewriteInput> {
@@ -57,7 +51,7 @@ async function randoms(): Promise<RewriteInput> {
   return { base, domains: [domain('one', 1), domain('two', 2)], engine, pool, workDir, threads: 2 };
 }
 
-const weightsOf = (folders: ReadonlyMap<string, string>): Buffer[] => [...folders].sort().map(([, dir]) => readFileSync(join(dir, 'adapter_model.safetensors')));
+const weightsOf = (adapters: ReadonlyMap<string, RewrittenAdapter>): Buffer[] => [...adapters].sort().map(([, { dir }]) => readFileSync(join(dir, 'adapter_model.safetensors')));
 
 describe('adapters rewritten on text', { timeout: 120_000 }, () => {
   it('serve every domain in a plain sum, which halves of the adapters do not', async () => {
@@ -70,8 +64,8 @@ describe('adapters rewritten on text', { timeout: 120_000 }, () => {
         return Math.max(...all);
       });
     const own: number[] = [];
-    for (const dir of folders.values()) own.push(await losses([{ dir, weight: 1 }], 'regmean'));
-    const merged = await losses([...folders.values()].map((dir) => ({ dir, weight: 1 })), 'regmean');
+    for (const { dir } of folders.values()) own.push(await losses([{ dir, weight: 1 }], 'regmean'));
+    const merged = await losses([...folders.values()].map(({ dir }) => ({ dir, weight: 1 })), 'regmean');
     const mean = await losses(input.domains.map(({ dir }) => ({ dir, weight: 0.5 })), 'linear');
     expect(merged).toBeLessThan(mean);
     expect(merged).toBeLessThanOrEqual(Math.max(...own));
@@ -82,7 +76,7 @@ describe('adapters rewritten on text', { timeout: 120_000 }, () => {
     const folders = await rewriteAdapters(input);
     const bytes = weightsOf(folders);
     for (const { name, dir } of input.domains) {
-      const [before, after] = [await readAdapter(dir), await readAdapter(folders.get(name) ?? '')];
+      const [before, after] = [await readAdapter(dir), await readAdapter(folders.get(name)?.dir ?? '')];
       expect(after.config).toEqual(before.config);
       const shapes = ({ modules }: typeof before) => [...modules].map(([module, { a, b, scale }]) => [module, a.shape, b.shape, b.dtype, scale]);
       expect(shapes(after)).toEqual(shapes(before));
@@ -98,9 +92,10 @@ describe('adapters rewritten on text', { timeout: 120_000 }, () => {
   it('leaves a DoRA as it is, and merges it as linear would', async () => {
     const input = await turns(true);
     const folders = await rewriteAdapters(input);
-    const adapters = input.domains.map(({ name }) => ({ dir: folders.get(name) ?? '', weight: 1 }));
+    const adapters = input.domains.map(({ name }) => ({ dir: folders.get(name)?.dir ?? '', weight: 1 }));
     const { plan } = await prepareConversion({ base: input.base, adapters, merge: { method: 'regmean' }, outputs: [{ id: 'out', path: join(folder, 'out.gguf'), type: 'f16' }] }, { pool, print: true });
     const delta = plan?.tensors.find(({ name }) => name === 'output.weight')?.steps.find(({ op }) => op === 'delta');
+    expect([...folders].map(([name, { asLinear }]) => [name, asLinear])).toEqual([['business', ['output.weight']], ['health', []]]);
     expect(delta).toMatchObject({ method: 'sum', terms: [{ weight: 0.5, magnitude: {} }, { weight: 1 }] });
   });
 
@@ -145,7 +140,7 @@ it.skipIf(!real)('keep more of what real adapters gain on unseen text than their
   for (const [index, { dir }] of domains.entries()) own.push((await losses([{ dir, weight: 1 }]))[index] ?? NaN);
   const worst = (merged: readonly number[]): number => Math.min(...merged.map((loss, i) => ((base[i] ?? NaN) - loss) / ((base[i] ?? NaN) - (own[i] ?? NaN))));
   const linear = worst(await losses(domains.map(({ dir }) => ({ dir, weight: 0.5 }))));
-  const regmean = worst(await losses(domains.map(({ name }) => ({ dir: folders.get(name) ?? '', weight: 1 })), 'regmean'));
+  const regmean = worst(await losses(domains.map(({ name }) => ({ dir: folders.get(name)?.dir ?? '', weight: 1 })), 'regmean'));
   expect(regmean).toBeGreaterThan(linear);
   expect(regmean).toBeGreaterThan(0.85);
 }, 600_000);

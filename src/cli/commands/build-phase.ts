@@ -11,6 +11,7 @@ import { TaraError } from '../../errors.js';
 import { buildTables, triedTable } from '../build-tables.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { formatBytes, formatSeconds, parseCount, parseNumber } from '../format.js';
+import { mergeNumbers } from '../merging.js';
 import { addDryRun, argument, examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
 import { facts } from '../table.js';
@@ -41,7 +42,6 @@ async function buildOptions(context: CoreContext): Promise<BuildOptions> {
   const weights = text('weights');
   const threads = text('threads');
   const [layout, merge, calibration] = [text('layout'), text('merge'), text('calibration')];
-  const [density, scale, seed] = [text('density'), text('scale'), text('seed')];
   const measure = measureOf(options.measure);
   return {
     ...(quantization ? { quantization: quantizationName(quantization) } : {}),
@@ -50,9 +50,7 @@ async function buildOptions(context: CoreContext): Promise<BuildOptions> {
     ...(env.TARA_BASE ? { defaultBase: context.path(env.TARA_BASE) } : {}),
     ...(layout ? { layout: layoutName(layout) } : {}),
     ...(merge ? { merge: mergeName(merge) } : {}),
-    ...(density ? { density: parseNumber('--density', density, 0, 1) } : {}),
-    ...(scale ? { scale: parseNumber('--scale', scale, -100, 100) } : {}),
-    ...(seed ? { seed: parseCount('--seed', seed, 0, 0xffffffff) } : {}),
+    ...mergeNumbers(options),
     ...(weights ? { weights: parseWeights(weights) } : {}),
     ...(calibration ? { calibration: await existing(context.path(calibration), 'folder') } : {}),
     ...(measure ? { measure } : {}),

@@ -4,14 +4,14 @@ import type { ConvertInput } from '../../convert/index.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { convertCommand } from '../conversion.js';
 import { parseNumber } from '../format.js';
-import { adapterInputs, addMergeOptions, mergeSettings } from '../merging.js';
+import { adapterInputs, addMergeOptions, mergeNumbers, mergeSettings } from '../merging.js';
 import { addDryRun, argument, examples, listOption, outputOption, textOption } from '../options.js';
 import { existing } from '../paths.js';
 
 /** How a second full model is blended in; what only adapters take is refused. */
 function blendOf({ options, path }: CoreContext, other: string): NonNullable<ConvertInput['blend']> {
   if (listOption(options, 'adapter').length > 0) throw new TaraError('TARA_USAGE', { reason: 'give a second model or --adapter, not both' });
-  const idle = ['density', 'scale', 'seed'].find((name) => options[name] !== undefined);
+  const [idle] = Object.keys(mergeNumbers(options));
   if (idle !== undefined) throw new TaraError('TARA_USAGE', { reason: `--${idle} is for adapters; two models take --t` });
   const method = textOption(options, 'method') ?? 'linear';
   if (method !== 'linear' && method !== 'slerp') throw new TaraError('TARA_OPTION_INVALID', { option: '--method', reason: `${JSON.stringify(method.slice(0, 80))} is neither linear nor slerp, which two models take` });

@@ -153,21 +153,25 @@ async function modulesOf(config: AdapterConfig, configPath: string, path: string
   return modules;
 }
 
+/** The configuration alone. Throws TARA_ADAPTER_INVALID, TARA_CONFIG_INVALID and what reading throws. */
+export async function readAdapterConfig(dir: string): Promise<AdapterConfig> {
+  await checkFolder(dir);
+  if (!(await present(dir, [CONFIG])).includes(CONFIG)) throw invalid(dir, `it has no ${CONFIG}`);
+  return adapterConfig(join(dir, CONFIG), await readJsonObject(await innerFile(dir, CONFIG)));
+}
+
 /**
  * An adapter's configuration and tensors; weights stay on disk and a pickle is never opened.
  * Throws TARA_ADAPTER_INVALID, TARA_ADAPTER_UNSUPPORTED, TARA_CONFIG_INVALID and what the readers throw.
  */
 export async function readAdapter(dir: string, options: { signal?: AbortSignal | undefined } = {}): Promise<Adapter> {
-  await checkFolder(dir);
-  const files = await present(dir, [CONFIG, WEIGHTS, PICKLE]);
-  if (!files.includes(CONFIG)) throw invalid(dir, `it has no ${CONFIG}`);
-  const configPath = join(dir, CONFIG);
-  const config = adapterConfig(configPath, await readJsonObject(await innerFile(dir, CONFIG)));
+  const config = await readAdapterConfig(dir);
+  const files = await present(dir, [WEIGHTS, PICKLE]);
   if (!files.includes(WEIGHTS)) {
     throw invalid(dir, files.includes(PICKLE) ? `its weights exist only as a pickle (${PICKLE}), which is never opened` : `it has no ${WEIGHTS}`);
   }
   const weights = await readSafetensors(await innerFile(dir, WEIGHTS), options);
   const { modules: parts, saved } = await sortTensors(weights);
   if (parts.size === 0) throw invalid(weights.path, 'it holds no LoRA tensors');
-  return { dir, config, weights, modules: await modulesOf(config, configPath, weights.path, parts), saved };
+  return { dir, config, weights, modules: await modulesOf(config, join(dir, CONFIG), weights.path, parts), saved };
 }

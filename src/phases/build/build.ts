@@ -1,15 +1,16 @@
 /** The factory: a phase's complete domains and its base become files in the phase's layout, recorded in the registry whatever happens. */
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { MergeSettings } from '../../convert/adapters/merge.js';
 import { asTaraError, TaraError } from '../../errors.js';
 import type { Engine } from '../../engine/index.js';
+import { weightFiles } from '../../formats/index.js';
 import type { Compressor } from '../../kernel/capabilities.js';
 import type { HookCaller } from '../../kernel/services.js';
 import { sharedPool, type Pool } from '../../workers/index.js';
 import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type WrittenModels } from './files.js';
 import { buildInputs, type BuildInputs, type BuildOptions } from './inputs.js';
-import { settleMerge, type SettledMerge } from './merge.js';
+import { mergeEvidence, settleMerge, type SettledMerge } from './merge.js';
 import { phaseMetadata } from './metadata.js';
 import { measureQuality, type BuildQuality } from './quality.js';
 import { chooseTypes, type TypeChoice } from './types.js';
@@ -39,7 +40,7 @@ export interface BuildReport {
   readonly bytes: number;
   /** The preset that was written; a budget may have chosen another one than was asked for. */
   readonly type: string;
-  /** Why another preset was written, one line each. */
+  /** Why another preset was written, and what was merged otherwise, one line each. */
   readonly evidence: readonly string[];
   /** Tensors of each ggml type in the main file. */
   readonly types: Readonly<Record<string, number>>;
@@ -87,13 +88,6 @@ async function cleanAdapters(inputs: BuildInputs, workDir: string, services: Bui
   return paths;
 }
 
-async function baseBytes(base: string): Promise<number> {
-  const found = await stat(base);
-  if (found.isFile()) return found.size;
-  const { readCheckpoint } = await import('../../formats/index.js');
-  return (await readCheckpoint(base)).shards.reduce((sum, { size }) => sum + size, 0);
-}
-
 interface Made extends WrittenModels, SettledMerge {
   readonly choice: TypeChoice;
   readonly adapters: readonly DomainAdapter[];
@@ -116,7 +110,7 @@ async function make(build: Build, inputs: BuildInputs, services: BuildServices, 
     models: layout === 'per-domain' ? domains.length : 1, taken: loras.reduce((sum, { bytes }) => sum + bytes, 0), ...common,
   });
   services.registry.builds.compressing(build.id);
-  const merged = adapters.map((adapter) => ({ ...adapter, dir: settled.rewritten?.get(adapter.name) ?? adapter.dir }));
+  const merged = adapters.map((adapter) => ({ ...adapter, dir: settled.rewritten?.get(adapter.name)?.dir ?? adapter.dir }));
   const models = modelsOf(layout, number, choice.preset, merged, settled.merge);
   const written = await writeModels(partial, base, choice.preset, models, ({ adapters: inside }) => metadata(inside), {
     ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail),
@@ -180,8 +174,8 @@ export async function buildPhase(services: BuildServices, number: number, option
     await rm(join(build.folder, 'work'), { recursive: true, force: true });
     const report: BuildReport = {
       build: build.id, phase: number, layout: inputs.layout, output, files, bytes,
-      type: choice.preset, evidence: choice.evidence, types,
-      ratio: bytes / (await baseBytes(inputs.base)),
+      type: choice.preset, evidence: [...mergeEvidence(made), ...choice.evidence], types,
+      ratio: bytes / (await weightFiles(inputs.base)).reduce((sum, { bytes: of }) => sum + of, 0),
       domains: inputs.domains.map(({ name }) => name),
       merge, weights, tried, seconds, planSeconds, runSeconds, peakRssBytes, quality,
     };

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defaultWeight, mergeStep, type MergeSettings } from '../../convert/adapters/merge.js';
 import { TaraError } from '../../errors.js';
-import { readAdapter } from '../../formats/index.js';
+import { readAdapterConfig } from '../../formats/index.js';
 import { preset } from '../../plan/index.js';
 import type { Registry } from '../registry/registry.js';
 import type { CompressionType, Layout, MergeName } from '../settings.js';
@@ -62,8 +62,8 @@ async function findBase(phase: Phase, domains: readonly Domain[], options: Build
   const stated = options.base ?? phase.settings.base;
   if (stated) return stated;
   for (const domain of domains) {
-    const { config } = await readAdapter(domain.path);
-    if (config.baseModel !== null && (await isPath(config.baseModel))) return config.baseModel;
+    const { baseModel } = await readAdapterConfig(domain.path);
+    if (baseModel !== null && (await isPath(baseModel))) return baseModel;
   }
   if (options.defaultBase) return options.defaultBase;
   throw new TaraError('TARA_BASE_MISSING', { phase: phase.number });

@@ -11,7 +11,7 @@ import { LOSS_TOKENS, tokenLoss } from '../../models/index.js';
 import type { Pool } from '../../workers/index.js';
 import { calibrationTokens, type MergeDomain } from './calibration.js';
 import { mostTrials, searchMerge, type ByDomain, type TriedMerge } from './merge-auto-search.js';
-import { rewriteAdapters } from './merge-regmean.js';
+import { rewriteAdapters, type RewrittenAdapter } from './merge-regmean.js';
 import { withTrialModel } from './trial-model.js';
 
 export interface ChooseMergeInput {
@@ -35,8 +35,8 @@ export interface ChosenMerge {
   readonly table: readonly TriedMerge[];
   /** The row of the table that was taken. */
   readonly chosen: number;
-  /** Where regmean was taken: the folders to merge in place of the domains' own, in workDir. */
-  readonly rewritten: ReadonlyMap<string, string> | null;
+  /** Where regmean was taken: the adapters to merge in place of the domains' own, in workDir. */
+  readonly rewritten: ReadonlyMap<string, RewrittenAdapter> | null;
 }
 
 /**
@@ -87,13 +87,13 @@ export async function chooseMerge(input: ChooseMergeInput): Promise<ChosenMerge>
   let contextSize: number | undefined;
   await mkdir(workDir, { recursive: true });
   const newFolders = join(workDir, 'regmean');
-  let rewritten: ReadonlyMap<string, string> | undefined;
+  let rewritten: ReadonlyMap<string, RewrittenAdapter> | undefined;
 
   /** Builds the base with these adapters as a temporary file and hands it to `use`. */
   const trial = async <T>(told: string, weights: ByDomain, merge: MergeSettings | undefined, use: (model: Model) => Promise<T>): Promise<T> => {
     input.onProgress?.(built / builds, told);
     const path = join(workDir, `trial-${++built}.gguf`);
-    const folder = ({ name, dir }: MergeDomain): string => (merge?.method === 'regmean' ? rewritten?.get(name) : undefined) ?? dir;
+    const folder = ({ name, dir }: MergeDomain): string => (merge?.method === 'regmean' ? rewritten?.get(name)?.dir : undefined) ?? dir;
     const adapters = domains.flatMap((domain) => (Object.hasOwn(weights, domain.name) ? [{ dir: folder(domain), weight: weights[domain.name] ?? 0 }] : []));
     return withTrialModel({ base, adapters, merge, path, contextSize }, tools, use);
   };

@@ -24,6 +24,13 @@ export interface RewriteInput extends TrialTools {
   readonly memory?: number | undefined;
 }
 
+/** A domain's adapter as regmean merges it. */
+export interface RewrittenAdapter {
+  readonly dir: string;
+  /** GGUF names of the tensors that it changes in a form that no text can speak for: they are merged as linear merges. */
+  readonly asLinear: readonly string[];
+}
+
 /** What off-diagonal moments count: with little text the rest is noise (0.9 to 0.95 in the paper). */
 const SHRINK = 0.95;
 const MEMORY = 512 << 20;
@@ -37,6 +44,8 @@ interface Place {
 
 interface Subject extends MergeDomain {
   readonly adapter: Adapter;
+  /** GGUF names of all tensors that it changes. */
+  readonly changed: readonly string[];
   readonly places: readonly Place[];
 }
 
@@ -51,7 +60,8 @@ async function subjectOf(domain: MergeDomain, { base, pool, signal, workDir }: R
     const tensor = byName.get(a);
     return tensor && tensor.shape[1] === size ? [{ target, size, a: tensor }] : [];
   });
-  return { ...domain, adapter, places };
+  const changed = plan.tensors.filter(({ steps }) => steps.some(({ op }) => op === 'delta')).map(({ name }) => name);
+  return { ...domain, adapter, changed, places };
 }
 
 /** The matrices that the adapters change, in parts whose moments fit into the memory. Throws TARA_OUT_OF_MEMORY for one that never does. */
@@ -92,12 +102,12 @@ async function writeAdapter({ adapter: { dir, weights } }: Subject, folder: stri
 }
 
 /**
- * New adapter folders by domain, for a merge by `regmean`; factors that no text can speak for (DoRA, embeddings, tensors
+ * New adapters by domain, for a merge by `regmean`; factors that no text can speak for (DoRA, embeddings, tensors
  * trained whole) are left as they are. Deterministic, in whatever order the domains are given and with any number of threads.
  * Each domain's own model is built and reads its text once, more often where the moments do not fit at once. Rejects with
  * TARA_ABORTED, TARA_CONFIG_INVALID, TARA_OUT_OF_MEMORY and what convert and load reject with; no file is left then.
  */
-export async function rewriteAdapters(input: RewriteInput): Promise<Map<string, string>> {
+export async function rewriteAdapters(input: RewriteInput): Promise<Map<string, RewrittenAdapter>> {
   const { base, workDir, threads, signal, onProgress, memory = MEMORY } = input;
   const domains = [...input.domains].sort((a, b) => (a.name < b.name ? -1 : 1));
   await mkdir(workDir, { recursive: true });
@@ -134,13 +144,15 @@ export async function rewriteAdapters(input: RewriteInput): Promise<Map<string, 
         if (place && !unseen.has(target)) rewritten[domain]?.set(place.a.name, a);
       }
     }
-    const folders = new Map<string, string>();
+    const adapters = new Map<string, RewrittenAdapter>();
     for (const [index, subject] of subjects.entries()) {
-      const folder = join(workDir, subject.name);
-      await writeAdapter(subject, folder, rewritten[index] ?? new Map(), signal);
-      folders.set(subject.name, folder);
+      const dir = join(workDir, subject.name);
+      const factors = rewritten[index] ?? new Map<string, Float32Array>();
+      await writeAdapter(subject, dir, factors, signal);
+      const targets = new Set(subject.places.filter(({ a }) => factors.has(a.name)).map(({ target }) => target));
+      adapters.set(subject.name, { dir, asLinear: subject.changed.filter((name) => !targets.has(name)) });
     }
-    return folders;
+    return adapters;
   } catch (thrown) {
     await rm(workDir, { recursive: true, force: true });
     throw thrown;

@@ -7,6 +7,7 @@ import type { Pool } from '../../workers/index.js';
 import type { BuildInputs, BuildOptions } from './inputs.js';
 import type { MergeDomain } from './calibration.js';
 import type { ChosenMerge } from './merge-auto.js';
+import type { RewrittenAdapter } from './merge-regmean.js';
 
 export interface SettledMerge {
   /** Null where nothing is merged with anything else. */
@@ -14,8 +15,8 @@ export interface SettledMerge {
   readonly weights: Readonly<Record<string, number>>;
   /** What auto tried, with the index of the one it took; null where nothing was tried. */
   readonly tried: Pick<ChosenMerge, 'table' | 'chosen'> | null;
-  /** Folders to merge in place of the domains' own, where regmean made some. */
-  readonly rewritten: ReadonlyMap<string, string> | null;
+  /** Adapters to merge in place of the domains' own, where regmean made some. */
+  readonly rewritten: ReadonlyMap<string, RewrittenAdapter> | null;
 }
 
 export interface SettleOptions {
@@ -26,6 +27,11 @@ export interface SettleOptions {
   readonly adapters: ReadonlyMap<string, string>;
   readonly options: BuildOptions;
 }
+
+/** What regmean had to merge otherwise, one line each. */
+export const mergeEvidence = ({ rewritten }: SettledMerge): string[] =>
+  [...(rewritten ?? [])].flatMap(([name, { asLinear: [first, ...more] }]) =>
+    (first === undefined ? [] : [`${name}: ${first}${more.length > 0 ? ` and ${more.length} more tensors were` : ' was'} merged as linear merges; regmean rewrites LoRA factors of linear layers`]));
 
 export async function settleMerge(inputs: BuildInputs, { engine, pool, workDir, adapters, options }: SettleOptions): Promise<SettledMerge> {
   const { base, merge, weights } = inputs;
