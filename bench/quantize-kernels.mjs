@@ -1,11 +1,12 @@
 /**
  * Kernels alone, one thread: nanoseconds a value for each type and instruction set beside ggml's scalar code on ordinary weights, and the
  * bytes of at least 50 million values a type compared: ordinary ones, and ones of any scale, with zeros, outliers and any bits.
- * TARA_BENCH_VALUES: values a type. TARA_BENCH_TYPES: some types only.
+ * TARA_BENCH_VALUES: values a type. TARA_BENCH_TYPES: some types only. Writes bench/results/quantize-kernels.json and .svg.
  */
 import { nativeCall, startJob } from '../dist/src/engine/jobs.js';
 import { ggmlType } from '../dist/src/formats/index.js';
-import { median, publish } from './lib.mjs';
+import { machine, median, publish } from './lib.mjs';
+import { plot } from './plot.mjs';
 
 const TYPES = ['q4_k', 'q6_k', 'q2_k', 'q3_k', 'q5_k', 'q4_0', 'q4_1', 'q5_0', 'q5_1', 'q8_0', 'iq4_nl', 'iq4_xs'];
 const COLS = 1024;
@@ -70,3 +71,9 @@ for (const type of types) {
   }
 }
 publish('quantize-kernels', { best, types: rows });
+plot('quantize-kernels', {
+  title: `Quantization kernels (${best}): times as fast as ggml, one thread`,
+  note: `${machine().cpu}; the bytes of ${Math.round(VALUES / 1e6)} million values a bar are the same`,
+  unit: 'x', series: ['without importance', 'with importance'],
+  rows: types.map((type) => ({ label: type.toUpperCase(), values: [false, true].map((weighted) => rows.find((row) => row.type === type && row.weighted === weighted)?.ratio) })),
+});

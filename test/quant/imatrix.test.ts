@@ -1,6 +1,6 @@
 /** Importance matrices: read as llama-quantize reads them, and its whole files with them, for every preset and both formats. */
 import { execFileSync } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { planConvert } from '../../src/convert/index.js';
@@ -151,5 +151,20 @@ describe('reading', () => {
     }
     const outputs = [{ id: 'o', path: at('o.gguf'), type: 'Q4_K_M' }];
     await expect(planConvert({ base: at('deep.gguf'), adapters: [], outputs, imatrix: { path: file('narrow', 'gguf'), name: 'x' } })).rejects.toMatchObject({ code: 'TARA_IMATRIX_INVALID' });
+  });
+});
+
+describe('what planning read', () => {
+  it('is lowered to the same as what is read again, unless a file changed since', async () => {
+    const input = { base: at('deep.gguf'), adapters: [], outputs: [{ id: 'o', path: at('o.gguf'), type: 'Q4_K_M' }], imatrix: { path: file('deep', 'gguf'), name: 'x' } };
+    const { plan, blobs, read } = await planConvert(input);
+    expect([...(read?.keys() ?? [])]).toEqual(Object.keys(plan.sources));
+    expect(await lower({ plan, blobs, read })).toEqual(await lower({ plan, blobs }));
+    for (const path of [file('deep', 'gguf'), at('deep.gguf')]) {
+      const { atime, mtime } = await stat(path);
+      await utimes(path, atime, new Date(mtime.getTime() + 5000));
+      await expect(lower({ plan, blobs, read })).rejects.toMatchObject({ code: 'TARA_FILE_CHANGED' });
+      await utimes(path, atime, mtime);
+    }
   });
 });

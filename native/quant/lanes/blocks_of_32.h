@@ -62,9 +62,7 @@ I encode_symmetric(const Group & group) {
   I bad = all(0);
   if constexpr (IMPORTANCE) {
     F w[BLOCK];
-    load_columns(group.weights, 0, w, BLOCK);
-    const F sigma = load(group.row_mean);
-    for (int i = 0; i < BLOCK; ++i) w[i] = weighted(w[i], sigma, x[i]);
+    load_weights<BLOCK>(group, 0, x, load(group.row_mean), w);
     const SymmetricFit fit = fit_symmetric<BLOCK, TOP>(x, w, bad);
     for (int i = 0; i < BLOCK; ++i) l[i] = searched_index<TOP>(fit, x[i]);
     store_symmetric<TOP>(fit.scale, l, group);
@@ -92,9 +90,7 @@ I encode_range(const Group & group) {
   I bad = all(0);
   if constexpr (IMPORTANCE) {
     F w[BLOCK];
-    load_columns(group.weights, 0, w, BLOCK);
-    const F sigma = load(group.row_mean);
-    for (int i = 0; i < BLOCK; ++i) w[i] = weighted(w[i], sigma, x[i]);
+    load_weights<BLOCK>(group, 0, x, load(group.row_mean), w);
     RangeFit fit;
     fit_ranges<BLOCK, TOP, Error::squared, 1>(x, w, WITH_IMPORTANCE, &fit, bad);
     for (int i = 0; i < BLOCK; ++i) l[i] = searched_index<TOP>(fit, x[i]);

@@ -105,8 +105,7 @@ LANE_INLINE void level_indices(const F * x, F inverse, I * words, I & bad) {
 template <bool IMPORTANCE>
 LANE_INLINE void level_weights(const Group & group, int at, const F * x, F sigma, F * w) {
   if constexpr (IMPORTANCE) {
-    load_columns(group.weights, at, w, 32);
-    for (int i = 0; i < 32; ++i) w[i] = weighted(w[i], sigma, x[i]);
+    load_weights<32>(group, at, x, sigma, w);
   } else {
     for (int i = 0; i < 32; ++i) w[i] = x[i] * x[i];
   }

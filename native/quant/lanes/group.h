@@ -34,6 +34,13 @@ LANE_INLINE F sum_of_squares(const F * x) {
   return sum;
 }
 
+// The importance of N columns from `at` on, each weighted with its value.
+template <int N>
+LANE_INLINE void load_weights(const Group & group, int at, const F * x, F sigma, F * w) {
+  load_columns(group.weights, at, w, N);
+  for (int i = 0; i < N; ++i) w[i] = weighted(w[i], sigma, x[i]);
+}
+
 // nearest_int(x) in LOW..HIGH, whatever x is.
 template <int LOW, int HIGH>
 LANE_INLINE I index_of(F x) {

@@ -82,13 +82,16 @@ I encode_q45(const Group & group) {
   const F sigma = IMPORTANCE ? all(2.0f) * sum_of_squares<SUPER>(x) / all(float(SUPER)) : all(0.0f);
   for (int first = 0; first < SUBS; first += SIDE) {
     F w[SIDE * N];
-    if constexpr (IMPORTANCE) load_columns(group.weights, N * first, w, SIDE * N);
     for (int j = first; j < first + SIDE; ++j) {
       const F * sub = x + N * j;
       F * ws = w + N * (j - first);
-      const F typical = sqrt(sum_of_squares<N>(sub) / all(float(N)));
-      for (int i = 0; i < N; ++i) ws[i] = IMPORTANCE ? weighted(ws[i], sigma, sub[i]) : typical + abs(sub[i]);
-      sums[j] = sum_of<N>(ws);
+      if constexpr (IMPORTANCE) {
+        load_weights<N>(group, N * j, sub, sigma, ws);
+        sums[j] = sum_of<N>(ws);
+      } else {
+        const F typical = sqrt(sum_of_squares<N>(sub) / all(float(N)));
+        for (int i = 0; i < N; ++i) ws[i] = typical + abs(sub[i]);
+      }
     }
     fit_ranges<N, TOP, Error::squared, SIDE>(x + N * first, w, IMPORTANCE ? WITH_IMPORTANCE : PLAIN, fits + first, bad);
   }
@@ -150,8 +153,7 @@ I encode_q2(const Group & group) {
     const F * subs = x + N * first;
     F w[SIDE * N];
     if constexpr (IMPORTANCE) {
-      load_columns(group.weights, N * first, w, SIDE * N);
-      for (int i = 0; i < SIDE * N; ++i) w[i] = weighted(w[i], sigma, subs[i]);
+      load_weights<SIDE * N>(group, N * first, subs, sigma, w);
       for (int g = 0; g < SIDE; ++g) sums[first + g] = sum_of<N>(w + N * g);
       fit_ranges<N, 3, Error::squared, SIDE>(subs, w, WITH_IMPORTANCE, fits + first, bad);
     } else {
@@ -192,8 +194,7 @@ I encode_q3(const Group & group) {
     const F sigma = all(2.0f) * sum_of_squares<SUPER>(x) / all(float(SUPER));
     for (int j = 0; j < SUBS; ++j) {
       F w[N];
-      load_columns(group.weights, N * j, w, N);
-      for (int i = 0; i < N; ++i) w[i] = weighted(w[i], sigma, x[N * j + i]);
+      load_weights<N>(group, N * j, x + N * j, sigma, w);
       sums[j] = sum_of<N>(w);
       fits[j] = fit_symmetric<N, 4>(x + N * j, w, bad);
       scale[j] = fits[j].scale;

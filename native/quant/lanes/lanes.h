@@ -20,6 +20,7 @@
 #endif
 
 #define LANE_INLINE static inline __attribute__((always_inline))
+#define LANE_METHOD inline __attribute__((always_inline))
 
 namespace tara::quant {
 
@@ -167,11 +168,47 @@ constexpr float ROUNDER = 12582912.0f;
 constexpr float ROUND_LIMIT = 4194303.0f;
 LANE_INLINE I nearest_int(F a) { return (bits_of(a + all(ROUNDER)) & all(0x007fffff)) - all(0x00400000); }
 
-// nearest_int(a) clamped to 0 or more steps up from `low`, as a float: four operations, for |a| <= ROUND_LIMIT only.
-LANE_INLINE F nearest_clamped(F a, float low, float high) {
-  const F rounded = min(max(a + all(ROUNDER), all(ROUNDER + low)), all(ROUNDER + high));
-  return rounded - all(ROUNDER);
+// Rounded to a whole number as nearest_int does it, as a float, for |a| <= ROUND_LIMIT only. A zero may come out negative.
+LANE_INLINE Vf nearest(Vf a) {
+#if defined(__AVX512F__) && TARA_LANE_WIDTH == 16
+  return (Vf)_mm512_maskz_roundscale_ps(0xffff, (__m512)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__AVX2__) && TARA_LANE_WIDTH == 8
+  return (Vf)_mm256_round_ps((__m256)a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+#elif defined(__aarch64__) && TARA_LANE_WIDTH == 4
+  return (Vf)vrndnq_f32((float32x4_t)a);
+#else
+  const Vf rounder = ROUNDER - Vf{};
+  return (a + rounder) - rounder;
+#endif
 }
+LANE_INLINE F nearest(F a) { return {nearest(a.lo), nearest(a.hi)}; }
+
+// Cuts of values that are no NaN, by their bits: integer units are idle where those for floats are busy. Positive floats order
+// like signed integers, below every negative one; the bits of negative ones grow with their size, above all positive ones.
+#if defined(__SSE2__) && TARA_LANE_WIDTH == 4  // which has no such integer instructions
+LANE_INLINE F at_least_zero(F a) { return max(a, all(0.0f)); }
+LANE_INLINE F at_most(F a, float high) { return min(a, all(high)); }
+LANE_INLINE F at_least(F a, float low) { return max(a, all(low)); }
+#else
+LANE_INLINE Vi min_unsigned(Vi a, Vi b) {
+#if defined(__AVX512F__) && TARA_LANE_WIDTH == 16
+  return (Vi)_mm512_maskz_min_epu32(0xffff, (__m512i)a, (__m512i)b);
+#elif defined(__AVX2__) && TARA_LANE_WIDTH == 8
+  return (Vi)_mm256_min_epu32((__m256i)a, (__m256i)b);
+#else
+  typedef uint32_t Vu __attribute__((vector_size(4 * WIDTH)));
+  return (Vu)a < (Vu)b ? a : b;
+#endif
+}
+LANE_INLINE F at_least_zero(F a) { return of_bits(max(bits_of(a), all(0))); }
+// `high` is positive.
+LANE_INLINE F at_most(F a, float high) { return of_bits(min(bits_of(a), bits_of(all(high)))); }
+// `low` is negative.
+LANE_INLINE F at_least(F a, float low) {
+  const I x = bits_of(a), l = bits_of(all(low));
+  return of_bits(I{min_unsigned(x.lo, l.lo), min_unsigned(x.hi, l.hi)});
+}
+#endif
 LANE_INLINE I out_of_round_range(F a) { return ~(abs(a) <= all(ROUND_LIMIT)); }
 
 // float32 -> float16, ties to even, NaN -> 0x7e00 with its sign: what the CPU's own instruction does, in plain float32.

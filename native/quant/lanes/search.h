@@ -37,7 +37,7 @@ enum class Error { squared, absolute };
 
 template <int TOP>
 LANE_INLINE F range_index(F x, F inverse, F offset) {
-  return nearest_clamped(inverse * (x - offset), 0, TOP);
+  return nearest(at_most(at_least_zero(inverse * (x - offset)), float(TOP)));
 }
 
 // Whether an index of the values low..high would wrap: rounding is monotonic, so the two ends bound all between them.
@@ -162,46 +162,84 @@ LANE_INLINE F extreme(const F * x, F & magnitude) {
   return value;
 }
 
+// What of -TOP..TOP-1 the indices of a try can leave, and is cut.
+enum class Cut { none, above, both };
+
+// The whole number nearest to a.
+template <int TOP, Cut CUT>
+LANE_INLINE F symmetric_index(F a) {
+  if constexpr (CUT == Cut::both) a = at_least(a, float(-TOP));
+  if constexpr (CUT != Cut::none) a = at_most(a, float(TOP - 1));
+  return nearest(a);
+}
+
+template <int N, int TOP>
+struct SymmetricSearch {
+  const F * x;
+  const F * w;
+  F wx[N];
+  F extreme;
+  SymmetricFit fit;
+  F best;
+
+  // The sums of SIDE tries.
+  template <Cut CUT, int SIDE>
+  LANE_METHOD void sum(const F * inverse, F * sum_xl, F * sum_l2) const {
+    for (int t = 0; t < SIDE; ++t) sum_xl[t] = sum_l2[t] = all(0.0f);
+    for (int i = 0; i < N; ++i) {
+      for (int t = 0; t < SIDE; ++t) {
+        const F l = symmetric_index<TOP, CUT>(inverse[t] * x[i]);
+        sum_xl[t] = sum_xl[t] + wx[i] * l;
+        sum_l2[t] = sum_l2[t] + w[i] * l * l;
+      }
+    }
+  }
+
+  // Tries in which the extreme value becomes -(TOP + tenth / 10); no other value lies further out. Their sums do not depend
+  // on each other, so two tries go side by side: each value is loaded once for both.
+  template <Cut CUT, int COUNT>
+  LANE_METHOD void search(const int (&tenths)[COUNT]) {
+    constexpr int SIDE = 2;
+    for (int first = 0; first < COUNT; first += SIDE) {
+      F inverse[SIDE], sum_xl[SIDE], sum_l2[SIDE];
+      for (int t = 0; t < SIDE; ++t) inverse[t] = all(-(float(TOP) + 0.1f * float(tenths[first + t]))) / extreme;
+      sum<CUT, SIDE>(inverse, sum_xl, sum_l2);
+      for (int t = 0; t < SIDE; ++t) {
+        const F scale = sum_xl[t] / sum_l2[t];
+        const I better = (sum_l2[t] > all(0.0f)) & (sum_xl[t] * sum_xl[t] > best * sum_l2[t]);
+        fit.inverse = select(better, inverse[t], fit.inverse);
+        fit.scale = select(better, scale, fit.scale);
+        best = select(better, scale * sum_xl[t], best);
+      }
+    }
+  }
+};
+
 template <int N, int TOP>
 SymmetricFit fit_symmetric(const F * x, const F * w, I & bad) {
-  F magnitude;
-  const F value = extreme<N>(x, magnitude);
-  SymmetricFit fit;
-  fit.zero = magnitude < all(GROUP_EPSILON);
-  fit.inverse = all(float(-TOP)) / value;
-  F wx[N];
-  F sum_xl = all(0.0f), sum_l2 = all(0.0f);
-  for (int i = 0; i < N; ++i) {
-    wx[i] = w[i] * x[i];
-    const F l = nearest_clamped(fit.inverse * x[i], -TOP, TOP - 1);
-    sum_xl = sum_xl + wx[i] * l;
-    sum_l2 = sum_l2 + w[i] * l * l;
-  }
-  bad = bad | ~(abs(sum_xl) <= all(FLOAT_MAX)) & ~fit.zero;
-  fit.scale = select(sum_l2 == all(0.0f), all(0.0f), sum_xl / sum_l2);
-  F best = fit.scale * sum_xl;
-  for (int t = -9; t <= 9; ++t) {
-    if (t == 0) continue;
-    const F inverse = all(-(float(TOP) + 0.1f * float(t))) / value;
-    sum_xl = sum_l2 = all(0.0f);
-    for (int i = 0; i < N; ++i) {
-      const F l = nearest_clamped(inverse * x[i], -TOP, TOP - 1);
-      sum_xl = sum_xl + wx[i] * l;
-      sum_l2 = sum_l2 + w[i] * l * l;
-    }
-    const I better = (sum_l2 > all(0.0f)) & (sum_xl * sum_xl > best * sum_l2);
-    fit.inverse = select(better, inverse, fit.inverse);
-    fit.scale = select(better, sum_xl / sum_l2, fit.scale);
-    best = select(better, fit.scale * sum_xl, best);
-  }
-  fit.scale = select(fit.zero, all(0.0f), fit.scale);
-  return fit;
+  SymmetricSearch<N, TOP> s;
+  s.x = x;
+  s.w = w;
+  F magnitude, sum_xl, sum_l2;
+  s.extreme = extreme<N>(x, magnitude);
+  s.fit.zero = magnitude < all(GROUP_EPSILON);
+  s.fit.inverse = all(float(-TOP)) / s.extreme;
+  for (int i = 0; i < N; ++i) s.wx[i] = w[i] * x[i];
+  s.template sum<Cut::above, 1>(&s.fit.inverse, &sum_xl, &sum_l2);
+  bad = bad | ~(abs(sum_xl) <= all(FLOAT_MAX)) & ~s.fit.zero;
+  s.fit.scale = select(sum_l2 == all(0.0f), all(0.0f), sum_xl / sum_l2);
+  s.best = s.fit.scale * sum_xl;
+  s.template search<Cut::none>({-9, -8, -7, -6});
+  s.template search<Cut::above>({-5, -4, -3, -2, -1, 1, 2, 3});
+  s.template search<Cut::both>({4, 5, 6, 7, 8, 9});
+  s.fit.scale = select(s.fit.zero, all(0.0f), s.fit.scale);
+  return s.fit;
 }
 
 // L + TOP of the search.
 template <int TOP>
 LANE_INLINE I searched_index(const SymmetricFit & fit, F x) {
-  return ~fit.zero & (truncate(nearest_clamped(fit.inverse * x, -TOP, TOP - 1)) + all(TOP));
+  return ~fit.zero & (truncate(symmetric_index<TOP, Cut::both>(fit.inverse * x)) + all(TOP));
 }
 
 // One move of each value in turn, five rounds at most; a round without a move in any lane ends it, and for a lane that
