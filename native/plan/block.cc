@@ -38,10 +38,41 @@ int64_t statistic_rows(const Tensor & tensor, const Step & step, bool values) {
   return std::clamp<int64_t>(STATISTIC_VALUES / step.cols_in, 1, step.rows_in);
 }
 
+// Calls f(first row of scratch, rows, importance of their columns or null) for each stretch of rows [first, first + count) with one importance.
+template <typename F>
+void each_slice(const Lowered & plan, const Tensor & tensor, const Target & target, int64_t first, int64_t count, F && f) {
+  const int64_t slice_rows = target.importance < 0 ? tensor.rows : target.slice_rows;
+  for (int64_t done = 0; done < count;) {
+    const int64_t slice = (first + done) / slice_rows;
+    const int64_t rows = std::min(count - done, (slice + 1) * slice_rows - (first + done));
+    f(done, rows, target.importance < 0 ? nullptr : plan.importance.data() + target.importance + slice * tensor.cols);
+    done += rows;
+  }
+}
+
+// Importance as weights: every column counts 1 without one.
+const float * weights_of(const float * importance, Scratch & scratch, int64_t cols) {
+  if (importance != nullptr) return importance;
+  float * ones = sized(scratch.ones, cols);
+  std::fill_n(ones, cols, 1.0f);
+  return ones;
+}
+
+Measurement measurement_of(const Lowered & plan, const Tensor & tensor) {
+  std::vector<int> outputs;
+  for (const Target & target : tensor.to) {
+    if (plan.outputs[target.output].measures()) outputs.push_back(target.output);
+  }
+  if (outputs.empty()) return {};
+  const int64_t rows = block_rows(tensor);
+  return {tensor.name, std::move(outputs), (tensor.rows + rows - 1) / rows};
+}
+
 }  // namespace
 
 TensorRun::TensorRun(const Lowered & plan, const Tensor & tensor)
-    : tensor_(tensor), importance_(plan.importance), decodable_(std::all_of(tensor.parts.begin(), tensor.parts.end(), [](const Span & part) { return quant::can_decode(part.type); })) {
+    : plan_(plan), tensor_(tensor), decodable_(std::all_of(tensor.parts.begin(), tensor.parts.end(), [](const Span & part) { return quant::can_decode(part.type); })),
+      measurement_(measurement_of(plan, tensor)) {
   for (size_t i = 0; i < tensor.steps.size(); ++i) steps_.push_back(make_step(plan, tensor, i));
   if (std::any_of(steps_.begin(), steps_.end(), [](const auto & step) { return step->loads(); })) phases_.push_back({Phase::Kind::load});
   for (size_t i = 0; i < steps_.size(); ++i) {
@@ -138,17 +169,42 @@ void TensorRun::look(const Phase & phase, Files & files, Scratch & scratch, int6
 void TensorRun::encode(const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) const {
   const int64_t cols = tensor_.cols;
   const auto row_bytes = static_cast<int64_t>(ggml_row_size(target.type, cols));
-  const int64_t slice_rows = target.importance < 0 ? tensor_.rows : target.slice_rows;
   float * spare = sized(scratch.spare, cols);
-  for (int64_t done = 0; done < count;) {
-    const int64_t slice = (first + done) / slice_rows;
-    const int64_t rows = std::min(count - done, (slice + 1) * slice_rows - (first + done));
-    const float * importance = target.importance < 0 ? nullptr : importance_.data() + target.importance + slice * cols;
-    if (quant::encode(target.type, scratch.values.data() + done * cols, scratch.encoded.data() + done * row_bytes, rows, cols, importance, peak, spare) != quant::Encoded::ok) {
+  each_slice(plan_, tensor_, target, first, count, [&](int64_t at, int64_t rows, const float * importance) {
+    if (quant::encode(target.type, scratch.values.data() + at * cols, scratch.encoded.data() + at * row_bytes, rows, cols, importance, peak, spare) != quant::Encoded::ok) {
       not_finite(tensor_, std::string("its values are too large for ") + ggml_type_name(target.type));
     }
-    done += rows;
-  }
+  });
+}
+
+void TensorRun::measure_squares(Scratch & scratch, int64_t first, int64_t count) {
+  const int64_t cols = tensor_.cols;
+  // All measured targets weigh columns alike; one of them may be the only one.
+  const auto target = std::find_if(tensor_.to.begin(), tensor_.to.end(), [&](const Target & one) { return plan_.outputs[one.output].measures(); });
+  each_slice(plan_, tensor_, *target, first, count, [&](int64_t at, int64_t rows, const float * importance) {
+    measurement_.add_squares(first / block_rows(tensor_), weighted_squares(scratch.values.data() + at * cols, weights_of(importance, scratch, cols), rows, cols));
+  });
+}
+
+// Rows [first, first + count) of scratch.values as the target's type would give them back.
+void TensorRun::measure(const Target & target, size_t measured, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) {
+  if (tensor_.copies(target.type)) return;  // its bytes would stay
+  const int64_t cols = tensor_.cols;
+  float * spare = sized(scratch.spare, cols);
+  uint8_t * encoded = sized(scratch.encoded, count * static_cast<int64_t>(ggml_row_size(target.type, cols)));
+  float * decoded = sized(scratch.decoded, count * cols);
+  each_slice(plan_, tensor_, target, first, count, [&](int64_t at, int64_t rows, const float * importance) {
+    const float * values = scratch.values.data() + at * cols;
+    Loss loss;
+    if (quant::encode(target.type, values, encoded, rows, cols, importance, peak, spare) == quant::Encoded::ok) {
+      quant::decode(target.type, encoded, decoded, rows * cols);
+      subtract(values, decoded, rows * cols);
+      loss.error = weighted_squares(decoded, weights_of(importance, scratch, cols), rows, cols);
+    } else {
+      loss.lost = rows * cols;
+    }
+    measurement_.add(first / block_rows(tensor_), measured, loss);
+  });
 }
 
 void TensorRun::write(Files & files, Scratch & scratch, int64_t first, int64_t count) {
@@ -157,7 +213,13 @@ void TensorRun::write(Files & files, Scratch & scratch, int64_t first, int64_t c
   make_rows(steps_.size(), files, scratch, tensor.whole() ? 0 : first, tensor.whole() ? tensor.staged_rows : count);
   const uint32_t peak = decodable_ ? quant::peak_bits(scratch.values.data(), count * tensor.cols) : 0;
   if (peak >= quant::INFINITY_BITS) not_finite(tensor, "it holds NaN or infinity");
+  if (!measurement_.empty()) measure_squares(scratch, first, count);
+  size_t measured = 0;
   for (const Target & target : tensor.to) {
+    if (plan_.outputs[target.output].measures()) {
+      measure(target, measured++, scratch, first, count, peak);
+      continue;
+    }
     const auto row_bytes = static_cast<int64_t>(ggml_row_size(target.type, tensor.cols));
     const int64_t bytes = count * row_bytes;
     const uint8_t * from = scratch.raw.data();

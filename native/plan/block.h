@@ -7,6 +7,7 @@
 
 #include "plan/files.h"
 #include "plan/lowered.h"
+#include "plan/measurement.h"
 #include "plan/steps/step.h"
 
 namespace tara::plan {
@@ -37,19 +38,25 @@ class TensorRun {
   // Memory held for all of the tensor; only while no rows are at work.
   int64_t bytes() const;
 
+  // What its measured targets would lose; complete when all phases are.
+  const Measurement & measurement() const noexcept { return measurement_; }
+
  private:
   void make_rows(size_t stage, Files & files, Scratch & scratch, int64_t first, int64_t count);
   void read(Files & files, Scratch & scratch, int64_t count);
   void read_transposed(Files & files, Scratch & scratch);
   void look(const Phase & phase, Files & files, Scratch & scratch, int64_t first, int64_t count);
   void encode(const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) const;
+  void measure_squares(Scratch & scratch, int64_t first, int64_t count);
+  void measure(const Target & target, size_t measured, Scratch & scratch, int64_t first, int64_t count, uint32_t peak);
   void write(Files & files, Scratch & scratch, int64_t first, int64_t count);
 
+  const Lowered & plan_;
   const Tensor & tensor_;
-  const std::vector<float> & importance_;
   const bool decodable_;
   std::vector<std::unique_ptr<StepRun>> steps_;
   std::vector<Phase> phases_;
+  Measurement measurement_;
 };
 
 }  // namespace tara::plan

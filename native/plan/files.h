@@ -12,7 +12,7 @@ namespace tara::plan {
 
 struct Files {
   std::vector<std::unique_ptr<SourceFile>> sources;
-  std::vector<std::unique_ptr<OutputFile>> outputs;
+  std::vector<std::unique_ptr<OutputFile>> outputs;  // null where one only measures
   std::atomic<int64_t> bytes_read{0};
   std::atomic<int64_t> bytes_written{0};
 
@@ -29,6 +29,8 @@ struct Scratch {
   std::vector<uint8_t> encoded;  // the rows as an output wants them
   std::vector<float> values;     // the rows on their way through the steps
   std::vector<float> spare;
+  std::vector<float> decoded;  // what a measured type makes of the values
+  std::vector<float> ones;     // the importance of columns that have none
   std::vector<std::vector<int64_t>> rows;  // the rows wanted at each stage, sources first
 
   std::vector<uint8_t> other_raw;           // rows of tensors that steps read besides
@@ -39,7 +41,7 @@ struct Scratch {
 
   int64_t bytes() const {
     size_t total = raw.capacity() + window.capacity() + encoded.capacity() + other_raw.capacity();
-    total += (values.capacity() + spare.capacity() + deltas.capacity() + merged.capacity() + counts.capacity()) * sizeof(float);
+    total += (values.capacity() + spare.capacity() + decoded.capacity() + ones.capacity() + deltas.capacity() + merged.capacity() + counts.capacity()) * sizeof(float);
     for (const auto & list : others) total += list.capacity() * sizeof(float);
     for (const auto & list : rows) total += list.capacity() * sizeof(int64_t);
     return static_cast<int64_t>(total);

@@ -217,13 +217,15 @@ Target parse_target(const Json & json, const Lowered & plan, const std::vector<s
   target.output = index_of(json, "out", plan.outputs.size(), tensor.name);
   target.type = tensor_type(json, tensor.cols, tensor.name);
   target.offset = json.at("offset").get<int64_t>();
-  const int64_t bytes = tensor.rows * static_cast<int64_t>(ggml_row_size(target.type, tensor.cols));
   const Output & output = plan.outputs[target.output];
-  const auto header = static_cast<int64_t>(headers[target.output].size());
-  if (target.offset < header || target.offset > output.bytes || bytes > output.bytes - target.offset) {
-    refuse(tensor.name, "it ends outside its output");
+  if (!output.measures()) {
+    const int64_t bytes = tensor.rows * static_cast<int64_t>(ggml_row_size(target.type, tensor.cols));
+    const auto header = static_cast<int64_t>(headers[target.output].size());
+    if (target.offset < header || target.offset > output.bytes || bytes > output.bytes - target.offset) {
+      refuse(tensor.name, "it ends outside its output");
+    }
+    if (tensor.copies(target.type)) return target;
   }
-  if (tensor.copies(target.type)) return target;
   if (json.contains("importance")) parse_importance(json.at("importance"), plan, tensor, target);
   if (!quant::can_encode(target.type, target.importance >= 0)) refuse(tensor.name, std::string("cannot be written as ") + ggml_type_name(target.type));
   for (const Span & part : tensor.parts) {
@@ -281,7 +283,9 @@ Lowered parse_lowered(const Json & json, const std::vector<std::vector<uint8_t>>
     }
     for (const Json & table : json.at("tables")) plan.tables.push_back(parse_table(table));
     for (const Json & output : json.at("outputs")) {
-      plan.outputs.push_back({output.at("path").get<std::string>(), output.at("bytes").get<int64_t>()});
+      const Json & path = output.at("path");
+      plan.outputs.push_back({path.is_null() ? std::string() : path.get<std::string>(), output.at("bytes").get<int64_t>()});
+      if (!path.is_null() && plan.outputs.back().measures()) refuse("outputs", "a path is empty");
     }
     if (headers.size() != plan.outputs.size() && headers.size() != plan.outputs.size() + 1) refuse("outputs", "every output needs a header");
     for (size_t i = 0; i < plan.outputs.size(); ++i) {

@@ -116,8 +116,10 @@ struct Source {
 };
 
 struct Output {
-  std::string path;
+  std::string path;  // none: nothing is written, the output only measures
   int64_t bytes = 0;
+
+  bool measures() const { return path.empty(); }
 };
 
 struct Lowered {
@@ -128,7 +130,7 @@ struct Lowered {
   std::vector<float> importance;
 };
 
-// Throws TARA_PLAN_INVALID. `headers` are the outputs' first bytes, which tensors must not touch; after them may come the
+// Throws TARA_PLAN_INVALID. `headers` are the outputs' first bytes, which tensors must not touch (nothing where one only measures); after them may come the
 // importance of all targets as one blob of float32.
 Lowered parse_lowered(const Json & json, const std::vector<std::vector<uint8_t>> & headers);
 

@@ -8,6 +8,7 @@ namespace tara {
 void register_plan(Registry & registry) {
   registry.starts["plan.run"] = plan::start_run;
   registry.calls["presets.types"] = plan::preset_types;
+  registry.calls["presets.quantizable"] = plan::preset_quantizable;
 }
 
 }  // namespace tara

@@ -45,10 +45,16 @@ ggml_tensor tensor_of(const Json & json) {
   return tensor;
 }
 
-}  // namespace
+std::vector<ggml_tensor> tensors_of(const Json & json) {
+  std::vector<ggml_tensor> tensors;
+  for (const Json & tensor : json) tensors.push_back(tensor_of(tensor));
+  return tensors;
+}
 
-Json preset_types(Environment &, const Json & params) {
-  const Json & model_json = params.at("model");
+using Model = std::unique_ptr<llama_model, decltype(&llama_model_free)>;
+using State = std::unique_ptr<quantize_state_impl, decltype(&llama_quant_free)>;
+
+Model model_of(const Json & model_json) {
   const auto architecture = model_json.at("architecture").get<std::string>();
   if (llm_arch_from_string(architecture) == LLM_ARCH_UNKNOWN) refuse("llama.cpp does not know the architecture " + architecture);
   llama_quant_model_desc desc{};
@@ -62,35 +68,70 @@ Json preset_types(Environment &, const Json & params) {
   desc.n_embd_head_k = hyper(model_json, "n_embd_head_k");
   desc.n_embd_head_v = hyper(model_json, "n_embd_head_v");
   if (desc.n_layer < 1 || desc.n_layer > MAX_LAYERS) refuse("the model has " + std::to_string(desc.n_layer) + " layers; 1 to 512 are possible");
+  return Model(llama_quant_model_from_metadata(&desc), llama_model_free);
+}
 
+// llama.cpp searches for patterns anywhere in a name; this one finds the whole name alone.
+std::string only(const std::string & name) {
+  std::string pattern = "^";
+  for (const char c : name) {
+    if (std::strchr(".*+?^${}()|[]\\", c) != nullptr) pattern += '\\';
+    pattern += c;
+  }
+  return pattern + "$";
+}
+
+// What llama.cpp throws is a reason to refuse.
+template <typename F>
+Json guarded(F && ask) {
+  try {
+    return ask();
+  } catch (const Error &) {
+    throw;
+  } catch (const std::exception & error) {
+    refuse(error.what());
+  }
+}
+
+}  // namespace
+
+Json preset_types(Environment &, const Json & params) {
   const auto ftype = static_cast<llama_ftype>(params.at("ftype").get<int>());
   if (llama_ftype_get_default_type(ftype) == GGML_TYPE_COUNT) refuse("unknown file type");
 
-  std::vector<ggml_tensor> tensors;
-  for (const Json & tensor : params.at("tensors")) tensors.push_back(tensor_of(tensor));
+  std::vector<ggml_tensor> tensors = tensors_of(params.at("tensors"));
   std::vector<ggml_tensor *> pointers;
   for (ggml_tensor & tensor : tensors) pointers.push_back(&tensor);
 
-  // Only whole names count: llama.cpp searches for the pattern anywhere in a name.
+  const Json & wanted = params.at("overrides");
   std::vector<std::string> patterns;
-  for (const Json & item : params.at("overrides")) patterns.push_back("^(?:" + item.at("pattern").get<std::string>() + ")$");
+  for (const Json & item : wanted) patterns.push_back(only(item.at("name").get<std::string>()));
   std::vector<llama_model_tensor_override> overrides;
-  for (size_t i = 0; i < patterns.size(); ++i) overrides.push_back({patterns[i].c_str(), type_of(params.at("overrides")[i].at("type"))});
+  for (size_t i = 0; i < patterns.size(); ++i) overrides.push_back({patterns[i].c_str(), type_of(wanted[i].at("type"))});
   overrides.push_back({nullptr, GGML_TYPE_COUNT});
 
   llama_model_quantize_params quantize = llama_model_quantize_default_params();
   quantize.ftype = ftype;
   quantize.tt_overrides = overrides.data();
 
-  try {
-    const std::unique_ptr<llama_model, decltype(&llama_model_free)> model(llama_quant_model_from_metadata(&desc), llama_model_free);
-    const std::unique_ptr<quantize_state_impl, decltype(&llama_quant_free)> state(llama_quant_init(model.get(), &quantize), llama_quant_free);
+  return guarded([&] {
+    const Model model = model_of(params.at("model"));
+    const State state(llama_quant_init(model.get(), &quantize), llama_quant_free);
     std::vector<ggml_type> types(tensors.size());
     llama_quant_compute_types(state.get(), ftype, pointers.data(), types.data(), types.size());
     return Json(std::vector<int>(types.begin(), types.end()));
-  } catch (const std::exception & error) {
-    refuse(error.what());
-  }
+  });
+}
+
+Json preset_quantizable(Environment &, const Json & params) {
+  const llama_model_quantize_params quantize = llama_model_quantize_default_params();
+  return guarded([&] {
+    const Model model = model_of(params.at("model"));
+    const State state(llama_quant_init(model.get(), &quantize), llama_quant_free);
+    Json answers = Json::array();
+    for (const ggml_tensor & tensor : tensors_of(params.at("tensors"))) answers.push_back(llama_quant_tensor_allows_quantization(state.get(), &tensor));
+    return answers;
+  });
 }
 
 }  // namespace tara::plan

@@ -54,12 +54,17 @@ class Run : public std::enable_shared_from_this<Run> {
     for (const Tensor & tensor : plan_.tensors) {
       for (const Target & target : tensor.to) types.insert(target.type);
     }
-    for (const ggml_type type : types) quant::prepare(type);
+    for (const ggml_type type : types) {
+      job_->check();  // the tables of some types take seconds
+      quant::prepare(type);
+    }
     for (const Source & source : plan_.sources) {
       files_.sources.push_back(std::make_unique<SourceFile>(source.path, source.size, source.mtime_ms));
     }
     for (size_t i = 0; i < plan_.outputs.size(); ++i) {
-      files_.outputs.push_back(std::make_unique<OutputFile>(plan_.outputs[i].path, plan_.outputs[i].bytes));
+      files_.outputs.push_back(nullptr);
+      if (plan_.outputs[i].measures()) continue;
+      files_.outputs[i] = std::make_unique<OutputFile>(plan_.outputs[i].path, plan_.outputs[i].bytes);
       files_.outputs[i]->write(headers_[i].data(), headers_[i].size(), 0);
       files_.bytes_written += static_cast<int64_t>(headers_[i].size());
     }
@@ -99,16 +104,22 @@ class Run : public std::enable_shared_from_this<Run> {
 
   void publish() {
     for (const auto & source : files_.sources) source->check_unchanged();
-    for (const auto & output : files_.outputs) output->sync();
+    for (const auto & output : files_.outputs) {
+      if (output) output->sync();
+    }
     job_->check();
-    for (const auto & output : files_.outputs) output->publish();
+    for (const auto & output : files_.outputs) {
+      if (output) output->publish();
+    }
   }
 
   // Runs once, when no worker is inside any more.
   void finish() {
     if (!failed_) guarded([&] { publish(); });
     Json outputs = Json::array();
-    for (const auto & output : files_.outputs) outputs.push_back({{"path", output->path()}, {"bytes", output->bytes()}});
+    for (const auto & output : files_.outputs) {
+      if (output) outputs.push_back({{"path", output->path()}, {"bytes", output->bytes()}});
+    }
     files_.outputs.clear();  // unpublished ones remove themselves before anybody hears of the failure
     files_.sources.clear();
     if (failed_) {
@@ -117,7 +128,7 @@ class Run : public std::enable_shared_from_this<Run> {
     }
     int64_t scratch = schedule_.peak_bytes();
     for (const Scratch & one : scratch_) scratch += one.bytes();
-    job_->done({{"outputs", outputs}, {"bytesRead", files_.bytes_read.load()}, {"bytesWritten", files_.bytes_written.load()},
+    job_->done({{"outputs", outputs}, {"measured", schedule_.measured()}, {"bytesRead", files_.bytes_read.load()}, {"bytesWritten", files_.bytes_written.load()},
                 {"seconds", seconds_since(start_)}, {"peakScratchBytes", scratch}, {"threads", threads_}});
   }
 

@@ -6,8 +6,9 @@
 namespace tara::plan {
 
 // params: { plan: a lowered plan, threads }, blobs: one header for each output.
-// Result: { outputs: [{ path, bytes }], bytesRead, bytesWritten, seconds, peakScratchBytes, threads }.
-// Outputs appear together at the end or not at all; their bytes do not depend on `threads`.
+// Result: { outputs: [{ path, bytes }], measured: [{ tensor, squares, losses: [{ output, error, lost }] }], bytesRead, bytesWritten,
+// seconds, peakScratchBytes, threads }. Outputs appear together at the end or not at all; neither their bytes nor what is
+// measured depends on `threads`.
 void start_run(Environment &, JobPtr job, Json params, Blobs blobs);
 
 }  // namespace tara::plan

@@ -46,13 +46,16 @@ void Schedule::done(const Item & item) {
   // Nobody else is at this tensor now.
   open.run.settle(open.phase());
   const int64_t bytes = open.run.bytes();
+  const bool last = open.at + 1 == open.run.phases().size();
+  Json measured = last && !open.run.measurement().empty() ? open.run.measurement().result() : Json();
 
   std::lock_guard<std::mutex> lock(mutex_);
   open.bytes = bytes;
   int64_t held = 0;
   for (const Open & one : open_) held += one.bytes;
   peak_bytes_ = std::max(peak_bytes_, held);
-  if (open.at + 1 == open.run.phases().size()) {
+  if (last) {
+    if (!measured.is_null()) measured_.emplace(&open.run.tensor(), std::move(measured));
     open_.remove_if([&](const Open & one) { return &one == &open; });
   } else {
     ++open.at;
@@ -66,6 +69,13 @@ void Schedule::stop() {
   std::lock_guard<std::mutex> lock(mutex_);
   stopped_ = true;
   changed_.notify_all();
+}
+
+Json Schedule::measured() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Json all = Json::array();
+  for (const auto & [tensor, result] : measured_) all.push_back(result);
+  return all;
 }
 
 int64_t Schedule::peak_bytes() const {

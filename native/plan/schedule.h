@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <mutex>
 #include <optional>
 
@@ -42,6 +43,8 @@ class Schedule {
 
   // The most memory that tensors held together, beside the workers' scratch.
   int64_t peak_bytes() const;
+  // What was measured, by place of the tensor in the plan; complete when take() gave nothing.
+  Json measured() const;
 
  private:
   std::optional<Item> claim();
@@ -53,6 +56,7 @@ class Schedule {
   std::list<Open> open_;
   size_t next_tensor_ = 0;
   int64_t peak_bytes_ = 0;
+  std::map<const Tensor *, Json> measured_;
   bool stopped_ = false;
 };
 

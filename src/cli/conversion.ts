@@ -1,10 +1,12 @@
 /** One conversion as convert, merge and quantize run it: the plan under --dry-run, else a progress line and a report. */
-import { prepareConversion, runConversion } from '../convert/convert.js';
-import type { ConvertInput, Prepared } from '../convert/index.js';
+import { prepareConversion, replacedTypes, runConversion } from '../convert/convert.js';
+import { keptBytes } from '../convert/reuse/kept.js';
+import type { ConvertInput, Prepared, ReplacedType, ReuseReport } from '../convert/index.js';
 import { TaraError } from '../errors.js';
 import { countTypes } from '../formats/gguf/count-types.js';
 import type { CommandResult } from '../kernel/command.js';
 import { KERNEL_VERSION } from '../kernel/version.js';
+import type { PlanProgress } from '../plan/run.js';
 import { inlinePool } from '../workers/index.js';
 import type { CoreContext } from './context.js';
 import { formatBytes, formatSeconds, parseCount, printable } from './format.js';
@@ -15,34 +17,54 @@ import { facts } from './table.js';
 export interface RunSettings {
   readonly signal: AbortSignal;
   readonly threads: number | undefined;
+  /** --reuse, where a command has it. */
+  readonly reuse: string | undefined;
   /** --dry-run: the plan is wanted as text and data too. */
   readonly print: boolean;
 }
 
 const typeList = (types: Readonly<Record<string, number>>): string => Object.entries(types).map(([type, count]) => `${count} x ${type}`).join(', ');
 
+/** Rows that k-quants cannot hold make a file another than its label says. */
+const replacedFact = (replaced: readonly ReplacedType[]): [string, string][] =>
+  (replaced.length === 0 ? [] : [['row lengths', replaced.map(({ wanted, type, tensors }) => `${tensors} x ${type} instead of ${wanted}`).join(', ')]]);
+
+const reuseFact = (reuse: ReuseReport | null): [string, string][] =>
+  (reuse === null ? [] : [['reuse', `${reuse.reused} tensors found, ${reuse.stored} added; ${reuse.folder} holds ${formatBytes(reuse.bytes)}`]]);
+
+const SETTLED_SECONDS = 0.3;
+
+/** `812.4 MB/s, 3.1 s left  blk.3.attn_q.weight`, once that can be told. */
+export function progressDetail({ bytesRead, bytesTotal, seconds, tensor }: PlanProgress): string {
+  if (seconds < SETTLED_SECONDS || bytesRead === 0) return tensor;
+  const perSecond = bytesRead / seconds;
+  return `${formatBytes(perSecond)}/s, ${formatSeconds((bytesTotal - bytesRead) / perSecond)} left  ${tensor}`;
+}
+
 /** What would be written, with the sizes that the files would have. */
-function dryRun({ lowered, printed, plan }: Prepared): CommandResult {
-  const outputs = lowered.outputs.map(({ path, bytes, tensors }) => ({ path, bytes, types: countTypes(tensors), tensors }));
+function dryRun({ lowered, printed, plan }: Prepared, reuse: string | undefined): CommandResult {
+  const outputs = lowered.outputs.map(({ path, bytes, tensors }) => ({ path, bytes, types: countTypes(tensors), replaced: replacedTypes(tensors), tensors }));
+  const kept = reuse === undefined ? undefined : { folder: reuse, bytes: keptBytes(lowered) };
   return {
-    json: { dryRun: true, outputs, memoryBytes: lowered.memoryBytes, requantizedFrom: lowered.quantizedFrom, plan },
-    text: `${printed ?? ''}\n${outputs.map(({ path, bytes, types }) => facts([
-      ['would write', path],
+    json: { dryRun: true, outputs, memoryBytes: lowered.memoryBytes, ...(kept && { reuse: kept }), requantizedFrom: lowered.quantizedFrom, plan },
+    text: `${printed ?? ''}\n${outputs.map(({ path, bytes, types, replaced }) => facts([
+      ['would write', path ?? ''],
       ['size', `${formatBytes(bytes)} (${bytes} bytes)`],
       ['tensors', typeList(types)],
+      ...replacedFact(replaced),
       ['memory', `at most ${formatBytes(lowered.memoryBytes)} a thread`],
-    ])).join('\n\n')}`,
+    ])).join('\n\n')}${kept ? `\n\n${facts([['reuse', `would add at most ${formatBytes(kept.bytes)} to ${kept.folder}`]])}` : ''}`,
   };
 }
 
 /** Plans with `prepare`, then writes or, under --dry-run, tells. `models` are what it reads, as they were typed. */
 export async function conversion(context: CoreContext, models: readonly string[], prepare: (settings: RunSettings) => Promise<Prepared>): Promise<CommandResult> {
-  const threads = textOption(context.options, 'threads');
-  const settings = { signal: context.signal, threads: threads === undefined ? undefined : parseCount('--threads', threads, 1, 1024), print: context.dryRun };
+  const [threads, reuse] = ['threads', 'reuse'].map((name) => textOption(context.options, name));
+  const settings = { signal: context.signal, reuse: reuse === undefined ? undefined : context.path(reuse), threads: threads === undefined ? undefined : parseCount('--threads', threads, 1, 1024), print: context.dryRun };
   const started = performance.now();
   const prepared = await withPlugins(context, () => prepare(settings));
   const planSeconds = (performance.now() - started) / 1000;
-  const { lowered } = prepared;
+  const { lowered, planned } = prepared;
   // llama-quantize refuses such files; merging decodes them anyway, so it is only said.
   const note = (): void => {
     if (lowered.quantizedFrom.length === 0) return;
@@ -50,22 +72,25 @@ export async function conversion(context: CoreContext, models: readonly string[]
   };
   if (context.dryRun) {
     note();
-    return dryRun(prepared);
+    return dryRun(prepared, settings.reuse);
   }
   const sink = context.progress('writing');
   try {
     const report = await runConversion(lowered, {
       ...settings,
-      onProgress: ({ bytesRead, bytesTotal, tensor }) => sink.report(bytesTotal > 0 ? bytesRead / bytesTotal : null, tensor),
-    });
+      pool: inlinePool,
+      onProgress: (progress) => sink.report(progress.bytesTotal > 0 ? progress.bytesRead / progress.bytesTotal : null, progressDetail(progress)),
+    }, planned);
     const seconds = (performance.now() - started) / 1000;
     note();
     return {
-      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom: lowered.quantizedFrom },
-      text: report.files.map(({ path, bytes, types }) => facts([
+      json: { outputs: report.files, seconds, planSeconds, runSeconds: report.runSeconds, bytesRead: report.bytesRead, requantizedFrom: lowered.quantizedFrom, ...(report.reuse && { reuse: report.reuse }) },
+      text: report.files.map(({ path, bytes, types, replaced }) => facts([
         ['output', path],
         ['size', formatBytes(bytes)],
         ['tensors', typeList(types)],
+        ...replacedFact(replaced),
+        ...reuseFact(report.reuse),
         ['time', formatSeconds(seconds)],
       ])).join('\n\n'),
     };

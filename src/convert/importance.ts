@@ -1,15 +1,21 @@
 /** An importance matrix in a plan: which tensors take it, and what a file keeps of it, as llama-quantize writes it. */
 import { TaraError } from '../errors.js';
 import { ggmlType, type GgmlTypeName } from '../formats/gguf/types.js';
+import { foreignImatrix, importanceLength, type Shaped } from '../formats/imatrix-fit.js';
 import { readImatrix, type Imatrix } from '../formats/imatrix.js';
 import type { MetadataEntry, PlanSource, TensorRef } from '../plan/schema.js';
 import { text, u32 } from './entries.js';
 import { pinned } from './source.js';
 
 export interface Importance {
+  readonly file: Imatrix;
   readonly source: PlanSource;
   readonly set: readonly MetadataEntry[];
-  /** What a tensor written as `type` takes; nothing for types that are not quantized and tensors that the file does not know. */
+  /** Throws TARA_IMATRIX_INVALID where it is of another model than that of these tensors. */
+  check(tensors: readonly Shaped[]): void;
+  /** The importance of a tensor's columns; nothing for tensors that the file does not know. */
+  weights(name: string, ne: readonly number[]): TensorRef | undefined;
+  /** What a tensor written as `type` takes of it; nothing for types that are not quantized. */
   of(name: string, ne: readonly number[], type: GgmlTypeName): { imatrix?: TensorRef };
 }
 
@@ -33,19 +39,25 @@ function entriesOf({ entries, datasets, chunks }: Imatrix, name: string): Metada
   ];
 }
 
-/** Throws what reading it throws, and TARA_IMATRIX_INVALID, when a tensor is asked for, for one of another width. */
+/** Throws what reading it throws. */
 export async function loadImportance({ path, name }: { readonly path: string; readonly name: string }): Promise<Importance> {
   const imatrix = await readImatrix(path);
+  const weights: Importance['weights'] = (tensor, ne) => {
+    const entry = imatrix.entries.get(tensor);
+    return entry?.length === importanceLength({ ne }) ? { src: IMATRIX, tensor } : undefined;
+  };
   return {
+    file: imatrix,
     source: pinned('imatrix', imatrix),
     set: entriesOf(imatrix, name),
+    check(tensors) {
+      const reason = foreignImatrix([...imatrix.entries].map(([tensor, { length }]) => [tensor, length] as const), tensors);
+      if (reason !== undefined) throw new TaraError('TARA_IMATRIX_INVALID', { path, reason });
+    },
+    weights,
     of(tensor, ne, type) {
-      const entry = imatrix.entries.get(tensor);
-      if (ggmlType(type).blockSize === 1 || entry === undefined) return {};
-      const wanted = (ne[0] ?? 1) * (ne[2] ?? 1);
-      if (entry.length === wanted) return { imatrix: { src: IMATRIX, tensor } };
-      if (tensor === 'token_embd.weight' || tensor === 'per_layer_token_embd.weight') return {};
-      throw new TaraError('TARA_IMATRIX_INVALID', { path, reason: `${tensor} has ${entry.length} values, the model needs ${wanted}` });
+      const found = ggmlType(type).blockSize === 1 ? undefined : weights(tensor, ne);
+      return found === undefined ? {} : { imatrix: found };
     },
   };
 }

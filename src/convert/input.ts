@@ -4,7 +4,22 @@ import type { AdapterInput } from './adapters/adapters.js';
 import type { BlendInput } from './blend.js';
 import type { MergeSettings } from './adapters/merge.js';
 
-export interface ConvertOutput {
+/** Tensors by a regular expression, and a ggml type by name in any case: attn_v and q8_0. */
+export interface TensorTypePattern {
+  /** Searched for in tensor names, as llama-quantize's --tensor-type does. */
+  readonly pattern: string;
+  readonly type: string;
+}
+
+/** Types of single tensors, in place of the preset's. A type that a row length forbids is replaced as llama.cpp does; the report tells. */
+export interface OwnTypes {
+  /** By tensor name; these come before patterns. */
+  readonly types?: Readonly<Record<string, string>> | undefined;
+  /** The first that matches a tensor counts; each must match one that can be quantized. */
+  readonly tensorTypes?: readonly TensorTypePattern[] | undefined;
+}
+
+export interface ConvertOutput extends OwnTypes {
   /** Name of the output in the plan. */
   readonly id: string;
   /** File to write, or null: the output only measures. */
@@ -22,7 +37,7 @@ export interface ConvertInput {
   /** A second full model of the base's kind, in place of adapters. */
   readonly blend?: BlendInput | undefined;
   readonly outputs: readonly ConvertOutput[];
-  /** An importance matrix for every quantized output (of a GGUF base), and its name as the file remembers it: as it was typed. */
+  /** An importance matrix for every quantized output, and its name as the file remembers it: as it was typed. */
   readonly imatrix?: { readonly path: string; readonly name: string } | undefined;
   /** Further keys, after the model's own. */
   readonly metadata?: readonly MetadataEntry[] | undefined;

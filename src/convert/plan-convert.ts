@@ -56,7 +56,6 @@ export async function planConvert(input: ConvertInput): Promise<PlanWithBlobs> {
   const base = resolve(input.base);
   const outputs = input.outputs.map((output) => ({ ...output, path: output.path === null ? null : resolve(output.path) }));
   const folder = await isFolder(base);
-  if (folder && input.imatrix) throw new TaraError('TARA_OPTION_INVALID', { option: 'imatrix', reason: 'an importance matrix belongs to a GGUF file: convert the folder first' });
   const own = await planBase(folder, { ...input, outputs }, base);
   const planned = input.blend ? await blended(base, own, input.blend, input) : own;
   const folders = [base, ...(input.blend ? [input.blend.with] : [])].filter(() => folder);

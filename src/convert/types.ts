@@ -1,6 +1,7 @@
 /** Which type each tensor of an output gets: llama.cpp's converter for plain types, llama-quantize for presets. */
 import { ggmlType } from '../formats/gguf/types.js';
 import { layerOrder } from '../plan/order.js';
+import type { OwnTypes } from './input.js';
 import type { PresetModel, PresetTensor } from '../plan/presets.js';
 import type { TensorType } from '../plan/schema.js';
 
@@ -36,18 +37,42 @@ export function convertedType(name: string, ne: readonly number[], type: FloatTy
   return type === 'q8_0' && (ne[0] ?? 1) % ggmlType('q8_0').blockSize !== 0 ? 'f16' : type;
 }
 
-export interface PresetChoice {
-  readonly fileType: number;
-  readonly types: ReadonlyMap<string, TensorType>;
+/** What a tensor becomes, and what was asked for where its row length forbids that. */
+export interface ChosenType {
+  readonly type: TensorType;
+  readonly wanted?: TensorType | undefined;
 }
 
-/** The types of a preset such as Q4_K_M for all tensors. Throws TARA_TYPE_UNKNOWN, TARA_TYPE_NEEDS_IMATRIX. */
-export async function presetChoice(model: PresetModel, tensors: readonly PresetTensor[], name: string, hasImatrix = false): Promise<PresetChoice> {
+export interface PresetChoice {
+  readonly fileType: number;
+  readonly types: ReadonlyMap<string, ChosenType>;
+}
+
+export const hasOwnTypes = ({ types = {}, tensorTypes = [] }: OwnTypes): boolean => Object.keys(types).length > 0 || tensorTypes.length > 0;
+
+/** No type forbids rows that this divides. */
+const EVERY_BLOCK = 256;
+const widened = (tensor: PresetTensor): PresetTensor => ({ ...tensor, ne: [Math.ceil((tensor.ne[0] ?? 1) / EVERY_BLOCK) * EVERY_BLOCK, ...tensor.ne.slice(1)] });
+
+/**
+ * The types of a preset such as Q4_K_M for all tensors, with an output's own in their place. Throws TARA_TYPE_UNKNOWN,
+ * TARA_TYPE_NEEDS_IMATRIX, TARA_OPTION_INVALID.
+ */
+export async function presetChoice(model: PresetModel, tensors: readonly PresetTensor[], { type: name, ...own }: { readonly type: string } & OwnTypes, hasImatrix = false): Promise<PresetChoice> {
   // The rules are llama.cpp's own, in the addon: loaded only by those who ask for a preset.
-  const { preset, presetTypes } = await import('../plan/presets.js');
+  const [{ preset, presetTypes }, { ownTypes }] = await Promise.all([import('../plan/presets.js'), import('./own-types.js')]);
   const { ftype } = preset(name, hasImatrix);
   // All tensors go in: llama.cpp itself knows which it leaves alone, and counts layers in this order.
   const ordered = [...tensors].sort((a, b) => layerOrder(a.name, b.name));
-  const chosen = presetTypes(model, ordered, name, [], hasImatrix);
-  return { fileType: ftype, types: new Map(ordered.map((tensor, index) => [tensor.name, chosen[index] ?? tensor.type])) };
+  const settings = { types: ownTypes(model, ordered, own), hasImatrix };
+  const chosen = presetTypes(model, ordered, name, settings);
+  const isNarrow = ordered.some(({ ne }) => ne.length > 1 && (ne[0] ?? 1) % EVERY_BLOCK !== 0);
+  const wanted = isNarrow ? presetTypes(model, ordered.map(widened), name, settings) : chosen;
+  return {
+    fileType: ftype,
+    types: new Map(ordered.map((tensor, index) => {
+      const type = chosen[index] ?? tensor.type;
+      return [tensor.name, { type, ...(wanted[index] !== type && { wanted: wanted[index] }) }];
+    })),
+  };
 }

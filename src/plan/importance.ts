@@ -1,7 +1,7 @@
 /** The importance of tensors' columns, gathered from a plan's importance matrices for the executor: each entry once. */
 import { readImatrix } from '../formats/imatrix.js';
-import type { Plan, TensorRef } from './schema.js';
-import { checkPins, invalid } from './spans.js';
+import type { PlanWithBlobs, TensorRef } from './schema.js';
+import { checkPins, invalid, readBefore } from './spans.js';
 
 export class Importance {
   readonly #first = new Map<Float32Array, number>();
@@ -10,11 +10,12 @@ export class Importance {
   private constructor(private readonly sources: ReadonlyMap<string, ReadonlyMap<string, Float32Array>>) {}
 
   /** Throws TARA_FILE_CHANGED and what readImatrix throws. */
-  static async read(plan: Plan): Promise<Importance> {
+  static async read(p: PlanWithBlobs): Promise<Importance> {
     const sources = new Map<string, ReadonlyMap<string, Float32Array>>();
-    for (const [id, source] of Object.entries(plan.sources)) {
+    for (const [id, source] of Object.entries(p.plan.sources)) {
       if (source.format !== 'imatrix') continue;
-      const file = await readImatrix(source.path);
+      const before = await readBefore(p, id, source);
+      const file = before !== undefined && 'entries' in before ? before : await readImatrix(source.path);
       checkPins(file, source);
       sources.set(id, file.entries);
     }

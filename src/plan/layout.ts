@@ -8,6 +8,7 @@ import type { MetadataEntry, Plan, PlanOutput, PlanTensor, PlanWithBlobs } from 
 export interface PlacedTensor {
   readonly name: string;
   readonly type: GgmlTypeName;
+  readonly wanted?: GgmlTypeName | undefined;
   readonly ne: readonly number[];
   readonly bytes: number;
   /** Absolute in the file. */
@@ -47,8 +48,8 @@ export function layout({ plan, blobs }: PlanWithBlobs, id: string): Layout {
   const metadata = outputMetadata(plan, output);
   checkAlignment(id, output, metadata);
 
-  const written = plan.tensors.flatMap((source) => source.to.filter(({ out }) => out === id).map(({ type, name }) => ({
-    name: name ?? source.name, type, ne: source.ne, bytes: tensorBytes(type, source.ne), source,
+  const written = plan.tensors.flatMap((source) => source.to.filter(({ out }) => out === id).map(({ type, wanted, name }) => ({
+    name: name ?? source.name, type, wanted, ne: source.ne, bytes: tensorBytes(type, source.ne), source,
   })));
   const names = new Set<string>();
   for (const { name, bytes } of written) {

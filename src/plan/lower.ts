@@ -10,6 +10,16 @@ import { checkWritable } from './presets.js';
 import type { PlanTensor, PlanWithBlobs } from './schema.js';
 import { elements, invalid, lowerSpan, type Matrix, matrixOf, readable, type Span, Spans } from './spans.js';
 
+/** A tensor of an output. */
+export interface LoweredTensor {
+  readonly name: string;
+  readonly type: GgmlTypeName;
+  /** What was asked for, where the row length forbids it. */
+  readonly wanted?: GgmlTypeName | undefined;
+  readonly ne: readonly number[];
+  readonly bytes: number;
+}
+
 /** What native/plan takes, as JSON, and what callers want to know before they run it. */
 export interface Lowered {
   readonly json: string;
@@ -19,9 +29,10 @@ export interface Lowered {
   readonly importance: Uint8Array | null;
   readonly outputs: readonly {
     readonly id: string;
-    readonly path: string;
+    /** Null: it only measures, and `bytes` is what it would have. */
+    readonly path: string | null;
     readonly bytes: number;
-    readonly tensors: readonly { readonly name: string; readonly type: GgmlTypeName; readonly ne: readonly number[]; readonly bytes: number }[];
+    readonly tensors: readonly LoweredTensor[];
   }[];
   /** Quantized types that are read. */
   readonly quantizedFrom: readonly GgmlTypeName[];
@@ -32,6 +43,8 @@ export interface Lowered {
 const BLOCK_BYTES = 256 * 1024;
 /** Blocks that a worker holds: in float32 twice, as read, in their window, as written. F64 sources count double. */
 const BUFFERS = 6;
+/** And as a measured type gives them back. */
+const MEASURING_BUFFERS = BUFFERS + 1;
 
 /** A block's float32 bytes: some rows, or whole rotary heads where these are not much longer (native/plan/block.cc). */
 function blockBytes({ steps }: PlanTensor, { rows, cols }: Matrix): number {
@@ -67,7 +80,7 @@ function lowerFirst(spans: Spans, tensor: PlanTensor): First {
   };
 }
 
-interface LoweredTensor {
+interface TensorWork {
   readonly json: { name: string; rows: number; cols: number; transposed: boolean; parts?: unknown[]; values?: number[]; steps: unknown[] };
   readonly memoryBytes: number;
 }
@@ -77,12 +90,12 @@ function checkTypes(tensor: PlanTensor, first: First, transposed: boolean): void
   const rowsOnly = !transposed && tensor.steps.slice(1).every(({ op }) => op === 'rows');
   for (const { type, imatrix } of tensor.to) {
     if (rowsOnly && first.spans.length > 0 && first.spans.every((span) => span.type === type)) continue;
-    checkWritable(type, imatrix !== undefined);
+    checkWritable(tensor.name, type, imatrix !== undefined);
     for (const span of first.spans) readable(tensor.name, span);
   }
 }
 
-function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor): LoweredTensor {
+function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor, buffers: number): TensorWork {
   const first = lowerFirst(spans, tensor);
   const transposed = tensor.steps[1]?.op === 'transpose';
   let matrix: Matrix = transposed ? { rows: first.matrix.cols, cols: first.matrix.rows } : first.matrix;
@@ -104,7 +117,7 @@ function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor): LoweredT
   checkTypes(tensor, first, transposed);
   const whole = elements(tensor.ne) * 4;
   const block = transposed || !sameRows ? whole : Math.min(whole, blockBytes(tensor, wanted));
-  return { json: { name: tensor.name, ...wanted, transposed, ...first.json, steps }, memoryBytes: held + BUFFERS * block };
+  return { json: { name: tensor.name, ...wanted, transposed, ...first.json, steps }, memoryBytes: held + buffers * block };
 }
 
 /**
@@ -114,18 +127,15 @@ function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor): LoweredT
  */
 export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | undefined } = {}): Promise<Lowered> {
   const { plan } = p;
-  const spans = await Spans.read(plan, options.signal);
-  const importance = await Importance.read(plan);
+  const spans = await Spans.read(p, options.signal);
+  const importance = await Importance.read(p);
   const tables: Tables = { index: new Map(Object.keys(plan.tables).map((id, index) => [id, index])), runs: Object.values(plan.tables) };
 
   const ids = Object.keys(plan.outputs);
   const layouts = ids.map((id) => layout(p, id));
-  const paths = ids.map((id) => {
-    const path = plan.outputs[id]?.path;
-    if (path == null) throw invalid(`outputs.${id} has no path`);
-    return path;
-  });
-  if (new Set(paths).size !== paths.length) throw invalid('two outputs have the same path');
+  const paths = ids.map((id) => plan.outputs[id]?.path ?? null);
+  const written = paths.filter((path) => path !== null);
+  if (new Set(written).size !== written.length) throw invalid('two outputs have the same path');
   const targets = new Map<PlanTensor, { out: number; type: number; offset: number; importance?: { first: number; rows: number } }[]>();
   for (const [out, { tensors }] of layouts.entries()) {
     for (const { source, type, offset } of tensors) targets.set(source, [...(targets.get(source) ?? []), { out, type: ggmlType(type).id, offset }]);
@@ -135,7 +145,7 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
   const tensors = plan.tensors.map((tensor) => {
     const stray = tensor.to.find(({ out }) => !Object.hasOwn(plan.outputs, out));
     if (stray !== undefined) throw invalid(`${tensor.name}: there is no output ${stray.out}`);
-    const lowered = lowerTensor(spans, tables, tensor);
+    const lowered = lowerTensor(spans, tables, tensor, paths.includes(null) ? MEASURING_BUFFERS : BUFFERS);
     memoryBytes = Math.max(memoryBytes, lowered.memoryBytes);
     for (const target of targets.get(tensor) ?? []) {
       const imatrix = tensor.to.find(({ out }) => out === ids[target.out])?.imatrix;
@@ -144,14 +154,14 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
     return { ...lowered.json, to: targets.get(tensor) ?? [] };
   });
   const sources = Object.values(plan.sources).map(({ path, size, mtimeMs }) => ({ path, size, mtimeMs }));
-  const outputs = layouts.map(({ bytes }, index) => ({ path: paths[index] ?? '', bytes }));
+  const outputs = layouts.map(({ bytes }, index) => ({ path: paths[index] ?? null, bytes }));
   return {
     json: JSON.stringify({ sources, tables: tables.runs, outputs, tensors }),
-    headers: layouts.map(({ header }) => header),
+    headers: layouts.map(({ header }, index) => (paths[index] == null ? new Uint8Array() : header)),
     importance: importance.bytes(),
     outputs: layouts.map(({ bytes, tensors: placed }, index) => ({
-      id: ids[index] ?? '', path: paths[index] ?? '', bytes,
-      tensors: placed.map(({ name, type, ne, bytes: size }) => ({ name, type, ne, bytes: size })),
+      id: ids[index] ?? '', path: paths[index] ?? null, bytes,
+      tensors: placed.map(({ name, type, wanted, ne, bytes: size }) => ({ name, type, ...(wanted && { wanted }), ne, bytes: size })),
     })),
     quantizedFrom: spans.quantizedTypes(),
     memoryBytes,

@@ -34,6 +34,18 @@ export const WRITABLE_TYPES: ReadonlySet<GgmlTypeName> = new Set([
   'q2_k', 'q3_k', 'q4_k', 'q5_k', 'q6_k', 'tq1_0', 'tq2_0', 'iq4_nl', 'iq4_xs', 'iq3_s',
 ]);
 
+/** Every type that a plan can write, some only with importance. */
+const TYPE_NAMES: readonly GgmlTypeName[] = [...WRITABLE_TYPES, ...IMATRIX_TYPES];
+
+export const needsImportance = (type: GgmlTypeName): boolean => IMATRIX_TYPES.has(type);
+
+/** A ggml type that can be written, by its name in any case. Throws TARA_TYPE_UNKNOWN. */
+export function typeByName(name: string): GgmlTypeName {
+  const found = TYPE_NAMES.find((type) => type === name.toLowerCase());
+  if (found === undefined) throw new TaraError('TARA_TYPE_UNKNOWN', { type: name, known: TYPE_NAMES.join(', ') });
+  return found;
+}
+
 /** Names of presets that need no importance matrix, for messages. */
 const freeNames = (): string => PRESET_NAMES.filter((name) => PRESETS[name]?.needsImatrix === false).join(', ');
 
@@ -46,13 +58,10 @@ export function preset(name: string, hasImatrix = false): Preset {
   return found;
 }
 
-/** Throws TARA_TYPE_NEEDS_IMATRIX or TARA_TYPE_UNKNOWN for a tensor type that cannot be written, or not without importance. */
-export function checkWritable(type: GgmlTypeName, hasImportance = false): void {
-  if (IMATRIX_TYPES.has(type)) {
-    if (hasImportance) return;
-    throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type, known: freeNames() });
-  }
-  if (!WRITABLE_TYPES.has(type)) throw new TaraError('TARA_TYPE_UNKNOWN', { type, known: [...WRITABLE_TYPES].join(', ') });
+/** Throws TARA_TYPE_NEEDS_IMATRIX or TARA_TYPE_UNKNOWN for a type that `tensor` cannot be written as, or not without importance. */
+export function checkWritable(tensor: string, type: GgmlTypeName, hasImportance = false): void {
+  typeByName(type);
+  if (needsImportance(type) && !hasImportance) throw new TaraError('TARA_TYPE_NEEDS_IMATRIX', { type: `${type} for ${tensor}`, known: [...WRITABLE_TYPES].join(', ') });
 }
 
 /** What the preset rules look at; 0 where a model has no such value. */
@@ -76,33 +85,23 @@ export interface PresetTensor {
   readonly type: GgmlTypeName;
 }
 
-export interface TypeOverride {
-  /** A regular expression (ECMAScript) for whole tensor names. */
-  readonly pattern: string;
-  readonly type: GgmlTypeName;
+export interface TypeSettings {
+  /** Types by tensor name, in the preset's place; llama.cpp still decides what becomes of rows that a type cannot hold. */
+  readonly types?: ReadonlyMap<string, GgmlTypeName> | undefined;
+  readonly hasImatrix?: boolean | undefined;
 }
 
-const PATTERN_LIMIT = 256;
+const plain = (tensors: readonly PresetTensor[]) => tensors.map(({ name, ne, type }) => ({ name, ne, type: ggmlType(type).id }));
 
-function checkOverrides(overrides: readonly TypeOverride[]): void {
-  for (const { pattern, type } of overrides) {
-    checkWritable(type);
-    try {
-      if (pattern.length > PATTERN_LIMIT) throw new Error(`longer than ${PATTERN_LIMIT} characters`);
-      new RegExp(pattern);
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new TaraError('TARA_OPTION_INVALID', { option: `tensor type pattern ${pattern.slice(0, PATTERN_LIMIT)}`, reason });
-    }
-  }
+/** The tensors that presets may change: no vectors, norms, nor what llama.cpp knows to be small and sensitive. Throws TARA_PLAN_INVALID. */
+export function quantizable<T extends PresetTensor>(model: PresetModel, tensors: readonly T[]): T[] {
+  const answers = nativeCall('presets.quantizable', { model, tensors: plain(tensors) }) as boolean[];
+  return tensors.filter((_, index) => answers[index]);
 }
 
-function computeTypes(model: PresetModel, tensors: readonly PresetTensor[], ftype: number, overrides: readonly TypeOverride[]): GgmlTypeName[] {
-  const ids = nativeCall('presets.types', {
-    model, ftype,
-    tensors: tensors.map(({ name: tensor, ne, type }) => ({ name: tensor, ne, type: ggmlType(type).id })),
-    overrides: overrides.map(({ pattern, type }) => ({ pattern, type: ggmlType(type).id })),
-  }) as number[];
+function computeTypes(model: PresetModel, tensors: readonly PresetTensor[], ftype: number, types: ReadonlyMap<string, GgmlTypeName>): GgmlTypeName[] {
+  const overrides = [...types].map(([name, type]) => ({ name, type: ggmlType(type).id }));
+  const ids = nativeCall('presets.types', { model, ftype, tensors: plain(tensors), overrides }) as number[];
   return ids.map((id) => {
     const type = ggmlTypeName(id);
     if (type === undefined) throw new TaraError('TARA_INTERNAL', { reason: `llama.cpp chose the unknown type ${id}` });
@@ -134,21 +133,23 @@ function imatrixTypes(model: PresetModel, tensors: readonly PresetTensor[], ftyp
   return changed;
 }
 
-const escaped = (name: string): string => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** Presets of which llama.cpp takes no overrides: they quantize nothing. */
+const FLOATS: ReadonlySet<number | undefined> = new Set([PRESETS['F32']?.ftype, PRESETS['F16']?.ftype, PRESETS['BF16']?.ftype]);
+const ANY_QUANTIZED = 7;
 
 /**
  * The type of each tensor, in the order given, as llama-quantize would choose. `tensors` must be
  * all tensors of the model in layer order: the rules count them. Throws TARA_TYPE_UNKNOWN,
- * TARA_TYPE_NEEDS_IMATRIX, TARA_OPTION_INVALID, or TARA_PLAN_INVALID for a model outside llama.cpp's limits.
+ * TARA_TYPE_NEEDS_IMATRIX, or TARA_PLAN_INVALID for a model outside llama.cpp's limits and a type that it has no substitute for.
  */
-export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, overrides: readonly TypeOverride[] = [], hasImatrix = false): GgmlTypeName[] {
+export function presetTypes(model: PresetModel, tensors: readonly PresetTensor[], name: string, { types: own = new Map(), hasImatrix = false }: TypeSettings = {}): GgmlTypeName[] {
   const { ftype } = preset(name, hasImatrix);
-  checkOverrides(overrides);
-  const types = computeTypes(model, tensors, ftype, overrides);
-  const changed = hasImatrix ? imatrixTypes(model, tensors, ftype) : undefined;
-  if (!changed?.size) return types;
+  const types = computeTypes(model, tensors, ftype, own);
+  const isFloat = FLOATS.has(ftype);
+  const changed = isFloat ? own : hasImatrix ? imatrixTypes(model, tensors.filter((tensor) => !own.has(tensor.name)), ftype) : new Map<string, GgmlTypeName>();
+  if (changed.size === 0) return types;
   // An override is not counted as a layer, so only the changed tensors are taken from the second answer: llama.cpp still
-  // decides what becomes of rows that a type cannot hold, and users' own overrides stay in front.
-  const second = computeTypes(model, tensors, ftype, [...overrides, ...[...changed].map(([tensor, type]) => ({ pattern: escaped(tensor), type }))]);
+  // decides what becomes of rows that a type cannot hold.
+  const second = computeTypes(model, tensors, isFloat ? ANY_QUANTIZED : ftype, new Map([...own, ...changed]));
   return types.map((type, index) => (changed.has(tensors[index]?.name ?? '') ? second[index] ?? type : type));
 }

@@ -32,7 +32,7 @@ function printStep(step: PlanStep): string {
 }
 
 function printTensor({ name, ne, steps, to }: PlanTensor): string {
-  const targets = to.map(({ out, type, name: other }) => `${out}=${type}${other === undefined ? '' : ` as ${other}`}`).join(' ');
+  const targets = to.map(({ out, type, wanted, name: other }) => `${out}=${type}${wanted === undefined ? '' : ` instead of ${wanted}`}${other === undefined ? '' : ` as ${other}`}`).join(' ');
   return `  ${name} [${ne.join(', ')}] ${targets} <- ${steps.map(printStep).join(' | ')}`;
 }
 

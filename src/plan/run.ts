@@ -21,8 +21,19 @@ export interface RunOptions {
   readonly onProgress?: ((progress: PlanProgress) => void) | undefined;
 }
 
+/** A tensor whose plan measures it. */
+export interface PlanMeasurement {
+  readonly tensor: string;
+  /** The sum of w x^2 over its values, w the importance of the column, 1 without. */
+  readonly squares: number;
+  /** By output, in the plan's order: the sum of w (x - x')^2, x' as read back, and how many values the type cannot hold. */
+  readonly losses: readonly { readonly output: string; readonly error: number; readonly lost: number }[];
+}
+
 export interface PlanResult {
   readonly outputs: readonly { readonly path: string; readonly bytes: number }[];
+  /** Of tensors with outputs that only measure, in the plan's order; the same with any number of threads. */
+  readonly measured: readonly PlanMeasurement[];
   readonly bytesRead: number;
   readonly bytesWritten: number;
   readonly seconds: number;
@@ -31,10 +42,16 @@ export interface PlanResult {
   readonly threads: number;
 }
 
+/** The addon's answer names outputs by their place. */
+type RawResult = Omit<PlanResult, 'measured'> & {
+  readonly measured: readonly { readonly tensor: string; readonly squares: number; readonly losses: readonly { readonly output: number; readonly error: number; readonly lost: number }[] }[];
+};
+
 /** Throws TARA_DISK_FULL when the outputs of one file system do not fit, TARA_WRITE_FAILED when a folder is missing. */
-async function checkSpace(outputs: Lowered['outputs']): Promise<void> {
+export async function checkSpace(outputs: readonly { readonly path: string | null; readonly bytes: number }[]): Promise<void> {
   const needed = new Map<number, { path: string; folder: string; bytes: number }>();
   for (const { path, bytes } of outputs) {
+    if (path === null) continue;
     const folder = dirname(path);
     const device = await stat(folder).then(({ dev }) => dev, (cause: unknown) => {
       const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
@@ -50,8 +67,8 @@ async function checkSpace(outputs: Lowered['outputs']): Promise<void> {
 }
 
 /**
- * Writes every output of a lowered plan: each appears whole under its path or not at all, all of
- * them after the last one is complete. Main thread or worker. Throws TARA_ABORTED,
+ * Writes every output of a lowered plan that has a path: each appears whole under it or not at all, all of
+ * them after the last one is complete. Outputs without one are measured. Main thread or worker. Throws TARA_ABORTED,
  * TARA_FILE_CHANGED, TARA_TENSOR_NOT_FINITE, TARA_DISK_FULL, TARA_WRITE_FAILED, TARA_FILE_UNREADABLE.
  */
 export async function runPlan(lowered: Lowered, options: RunOptions = {}): Promise<PlanResult> {
@@ -63,5 +80,7 @@ export async function runPlan(lowered: Lowered, options: RunOptions = {}): Promi
     blobs: [...lowered.headers, ...(lowered.importance === null ? [] : [lowered.importance])], signal,
     ...(onProgress === undefined ? {} : { onProgress: (progress: unknown) => onProgress(progress as PlanProgress) }),
   }).done;
-  return data as PlanResult;
+  const result = data as RawResult;
+  const id = (index: number): string => lowered.outputs[index]?.id ?? '';
+  return { ...result, measured: result.measured.map((one) => ({ ...one, losses: one.losses.map(({ output, ...loss }) => ({ output: id(output), ...loss })) })) };
 }

@@ -1,6 +1,8 @@
 /** The plan format: what a model transformation reads, does and writes, as plain data. */
 import { z } from 'zod';
+import type { GgufFile } from '../formats/gguf/file.js';
 import { GGML_TYPE_NAMES } from '../formats/gguf/types.js';
+import type { Imatrix } from '../formats/imatrix.js';
 import { PLAN_FORMAT } from './format.js';
 
 const id = z.string().min(1).max(64);
@@ -122,6 +124,8 @@ export const tensor = z.strictObject({
   to: z.array(z.strictObject({
     out: id,
     type: tensorType,
+    /** What was asked for, where the row length forbids it: for those who read the plan. */
+    wanted: tensorType.optional(),
     name: z.string().min(1).max(63).optional(),
     /** The importance of the tensor's columns, from a source of the format imatrix. */
     imatrix: tensorRef.optional(),
@@ -157,4 +161,6 @@ export type Blobs = Map<string, Uint8Array>;
 export interface PlanWithBlobs {
   readonly plan: Plan;
   readonly blobs: Blobs;
+  /** Sources as planning read them a moment ago, by id, so that lowering beside it reads no vocabulary twice. Not for other threads. */
+  readonly read?: ReadonlyMap<string, GgufFile | Imatrix> | undefined;
 }

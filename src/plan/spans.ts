@@ -1,9 +1,11 @@
 /** Where the tensors of a plan's sources lie: names become spans of bytes, in the files that the plan was made for. */
 import { TaraError } from '../errors.js';
 import { type GgmlTypeName, ggmlType } from '../formats/gguf/types.js';
-import { readGguf } from '../formats/gguf/file.js';
+import { fileIdentity } from '../formats/files.js';
+import { readGguf, type GgufFile } from '../formats/gguf/file.js';
+import type { Imatrix } from '../formats/imatrix.js';
 import { readSafetensors } from '../formats/safetensors.js';
-import type { Plan, PlanSource, TensorRef } from './schema.js';
+import type { Plan, PlanSource, PlanWithBlobs, TensorRef } from './schema.js';
 
 export interface Span {
   /** Index of the source. */
@@ -43,9 +45,17 @@ export function checkPins(file: { readonly size: number; readonly mtimeMs: numbe
   }
 }
 
-/** Reads a source's header again and makes sure that it is the file the plan was made for. */
-async function readSource(index: number, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
-  const file = source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
+/** What planning read of a source, if it gave that along and the file is still the same. Throws TARA_FILE_CHANGED. */
+export async function readBefore({ read }: PlanWithBlobs, id: string, source: PlanSource): Promise<GgufFile | Imatrix | undefined> {
+  const file = read?.get(id);
+  if (file !== undefined) checkPins({ ...file, ...(await fileIdentity(source.path)) }, source);
+  return file;
+}
+
+/** Reads a source's header, again where planning did not give it along, and makes sure that it is the file the plan was made for. */
+async function readSource(p: PlanWithBlobs, index: number, id: string, source: PlanSource, signal: AbortSignal | undefined): Promise<Map<string, Span>> {
+  const before = await readBefore(p, id, source);
+  const file = before !== undefined && 'tensors' in before ? before : source.format === 'gguf' ? await readGguf(source.path, { signal }) : await readSafetensors(source.path, { signal });
   checkPins(file, source);
   const spans = new Map<string, Span>();
   for (const tensor of file.tensors) {
@@ -67,10 +77,11 @@ export class Spans {
   private constructor(private readonly plan: Plan, private readonly spans: ReadonlyMap<string, ReadonlyMap<string, Span>>) {}
 
   /** Throws TARA_FILE_CHANGED and what the readers throw. */
-  static async read(plan: Plan, signal?: AbortSignal): Promise<Spans> {
+  static async read(p: PlanWithBlobs, signal?: AbortSignal): Promise<Spans> {
+    const { plan } = p;
     const spans = new Map<string, ReadonlyMap<string, Span>>();
     for (const [index, [id, source]] of Object.entries(plan.sources).entries()) {
-      if (source.format !== 'imatrix') spans.set(id, await readSource(index, source, signal));
+      if (source.format !== 'imatrix') spans.set(id, await readSource(p, index, id, source, signal));
     }
     return new Spans(plan, spans);
   }

@@ -172,13 +172,19 @@ describe('presets', () => {
       expect((await failure(() => presetTypes({ ...model, ...wrong }, tensors, 'Q4_K_M'))).code).toBe('TARA_PLAN_INVALID');
     }
     expect((await failure(() => presetTypes(model, [{ name: 'x'.repeat(64), ne: [32], type: 'f32' }], 'Q4_K_M'))).code).toBe('TARA_PLAN_INVALID');
-    expect((await failure(() => presetTypes(model, [{ name: 'blk.x.ffn_down.weight', ne: [256, 2], type: 'f32' }], 'Q4_K_M', [{ pattern: '(', type: 'q8_0' }]))).code).toBe('TARA_OPTION_INVALID');
+    // llama.cpp has nothing to put in the place of a q1_0 that does not fit.
+    const narrow = [{ name: 'blk.0.ffn_up.weight', ne: [96, 2], type: 'f32' as const }];
+    expect((await failure(() => presetTypes(model, narrow, 'Q4_K_M', { types: new Map([['blk.0.ffn_up.weight', 'q1_0']]) }))).code).toBe('TARA_PLAN_INVALID');
   });
 
-  it('applies overrides to whole names only', () => {
+  it('gives tensors the types of their own, by whole names', () => {
+    const own = (name: string) => ({ types: new Map([[name, 'q8_0' as const]]) });
     expect(presetTypes(model, tensors, 'Q4_K_M')).toEqual(['q4_k', 'q6_k']);
-    expect(presetTypes(model, tensors, 'Q4_K_M', [{ pattern: 'blk\\..*', type: 'q8_0' }])).toEqual(['q8_0', 'q6_k']);
-    expect(presetTypes(model, tensors, 'Q4_K_M', [{ pattern: 'weight|ffn_up', type: 'q8_0' }])).toEqual(['q4_k', 'q6_k']);
+    expect(presetTypes(model, tensors, 'Q4_K_M', own('blk.0.ffn_up.weight'))).toEqual(['q8_0', 'q6_k']);
+    for (const name of ['ffn_up', 'blk.0.ffn_up.weigh', 'blk.0.ffn_up.weight.', 'blkx0.ffn_up.weight', '.*', 'output.weight|x']) {
+      expect(presetTypes(model, tensors, 'Q4_K_M', own(name)), name).toEqual(['q4_k', 'q6_k']);
+    }
+    expect(presetTypes(model, tensors, 'F16', own('output.weight'))).toEqual(['f16', 'q8_0']);
   });
 
   it('orders tensors as llama.cpp does', () => {

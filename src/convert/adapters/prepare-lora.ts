@@ -20,7 +20,7 @@ const prepareLora: PoolTask<PrepareLoraInput, PreparedLora> = async ({ input, pr
   const planned = await planLora(input);
   check();
   const { plan, scale } = planned;
-  return { lowered: await lower(planned), printed: print ? printPlan(plan) : null, plan: print ? plan : null, scale };
+  return { lowered: await lower(planned), printed: print ? printPlan(plan) : null, plan: print ? plan : null, planned: null, scale };
 };
 
 export default prepareLora;

@@ -11,12 +11,13 @@ import { findTensors, type FoundTensor, type Subject } from './tensors.js';
 import { architectureOf, modelConfig } from './config.js';
 import { overwriting, text, u32 } from '../entries.js';
 import { generalEntries } from './general.js';
+import { IMATRIX, loadImportance, type Importance } from '../importance.js';
 import type { ConvertInput, ConvertOutput } from '../input.js';
 import { poolingOf } from './pooling.js';
 import { concreteRules, intoGguf, ruleOf, tieOf, type Laid } from '../adapters/rules.js';
 import { pinned } from '../source.js';
 import { tokenizerEntries } from '../tokenizers/index.js';
-import { autoType, convertedType, FILE_TYPES, plainType, presetChoice, QUANTIZATION_VERSION, type FloatType, type PresetModel, type PresetTensor } from '../types.js';
+import { autoType, convertedType, FILE_TYPES, hasOwnTypes, plainType, presetChoice, QUANTIZATION_VERSION, type ChosenType, type FloatType, type PresetModel, type PresetTensor } from '../types.js';
 
 /** A tensor of the result before types are chosen. */
 interface Mapped {
@@ -65,24 +66,27 @@ const typed = (tensors: readonly Mapped[], type: FloatType): PresetTensor[] =>
 interface OutputTypes {
   readonly id: string;
   readonly output: PlanOutput;
-  readonly types: ReadonlyMap<string, PresetTensor['type']>;
+  readonly types: ReadonlyMap<string, ChosenType>;
+  /** Of presets alone: what the converter writes weighs no errors. */
+  readonly importance?: Importance | undefined;
 }
 
 /** An output whose keys all stand in the metadata already needs to set none, and keeps the reference's order. */
 const withoutRepeats = (output: PlanOutput, metadata: readonly MetadataEntry[]): PlanOutput =>
   output.order === 'plan' && output.set.every((entry) => metadata.some(({ key, value }) => key === entry.key && value === entry.value)) ? { ...output, set: [] } : output;
 
-/** Plain outputs as the converter types them; presets as llama-quantize types the conversion to `auto`. */
-async function outputTypes({ id, path, type }: ConvertOutput, mapped: readonly Mapped[], auto: FloatType, model: PresetModel): Promise<OutputTypes> {
-  const plain = plainType(type);
+/** Plain outputs as the converter types them; presets, and plain types with others for single tensors, as llama-quantize types the conversion to `auto`. */
+async function outputTypes(asked: ConvertOutput, mapped: readonly Mapped[], auto: FloatType, model: PresetModel, importance: Importance | undefined): Promise<OutputTypes> {
+  const { id, path } = asked;
+  const plain = hasOwnTypes(asked) ? undefined : plainType(asked.type);
   if (plain !== undefined) {
     const decided = plain === 'auto' ? auto : plain;
-    const types = new Map(typed(mapped, decided).map((tensor) => [tensor.name, tensor.type]));
+    const types = new Map(typed(mapped, decided).map(({ name, type }) => [name, { type }]));
     return { id, types, output: { path, order: 'plan', set: [u32('general.file_type', FILE_TYPES[decided])], remove: [], alignment: 32 } };
   }
-  const { fileType, types } = await presetChoice(model, typed(mapped, auto), type);
-  const set = [u32('general.quantization_version', QUANTIZATION_VERSION), u32('general.file_type', fileType)];
-  return { id, types, output: { path, order: 'layer', set, remove: [], alignment: 32 } };
+  const { fileType, types } = await presetChoice(model, typed(mapped, auto), asked, importance !== undefined);
+  const set = [u32('general.quantization_version', QUANTIZATION_VERSION), u32('general.file_type', fileType), ...(importance?.set ?? [])];
+  return { id, types, importance, output: { path, order: 'layer', set, remove: [], alignment: 32 } };
 }
 
 /** Reads a checkpoint and what it is one of. */
@@ -116,7 +120,7 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
   const found = findTensors(subject);
 
   const sourceId = (shard: number): string => (shard === 0 ? 'base' : `base-${shard + 1}`);
-  const sources = Object.fromEntries(checkpoint.shards.map((shard, index) => [sourceId(index), pinned('safetensors', shard)]));
+  const sources: Plan['sources'] = Object.fromEntries(checkpoint.shards.map((shard, index) => [sourceId(index), pinned('safetensors', shard)]));
   const adapters = await loadAdapters(input.adapters, sources);
   const changed = changes(adapters, adapterBase(subject, found), input.merge);
 
@@ -132,8 +136,11 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
       return { name: tensor.target, ne: tensor.ne, steps: [...firstSteps(read, change, tensor.transposed), ...(half ? rest.map(inHalf) : rest)] };
     }),
   ];
+  const importance = input.imatrix && await loadImportance(input.imatrix);
+  importance?.check(mapped);
+  if (importance) sources[IMATRIX] = importance.source;
   const auto = autoType(found.map(({ dtype, ne }) => ({ dtype, shape: ne })));
-  const outputs = await Promise.all(input.outputs.map((output) => outputTypes(output, mapped, auto, presetModel(subject))));
+  const outputs = await Promise.all(input.outputs.map((output) => outputTypes(output, mapped, auto, presetModel(subject), importance)));
 
   const blobs: Blobs = new Map();
   const parameters = mapped.reduce((sum, { ne }) => sum + ne.reduce((product, n) => product * n, 1), 0);
@@ -158,7 +165,10 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
       name,
       ne: [...ne],
       steps,
-      to: outputs.map(({ id, types }) => ({ out: id, type: types.get(name) ?? 'f32' })),
+      to: outputs.map(({ id, types, importance: weighing }) => {
+        const choice = types.get(name) ?? { type: 'f32' as const };
+        return { out: id, ...choice, ...weighing?.of(name, ne, choice.type) };
+      }),
     })),
   };
   return { plan, blobs };

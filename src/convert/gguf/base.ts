@@ -5,22 +5,12 @@ import { metadataOf, type GgufFile } from '../../formats/gguf/file.js';
 import { EMBEDDING, HEAD, type AdapterBase, type BaseTensor } from '../adapters/adapters.js';
 import { architectureByGguf, type Architecture } from '../architectures/index.js';
 import { concreteRules, ruleOf, tieOf, type Laid } from '../adapters/rules.js';
+import { ggufSizes } from './preset-model.js';
 
 export interface GgufBase extends AdapterBase {
   readonly architecture: Architecture;
   /** How the tensor with a GGUF name lies in the file. */
   readonly laid: (target: string) => Laid | undefined;
-}
-
-/** Reads a number of the architecture, the first where the file keeps one for each layer. */
-export function ggufSizes(file: GgufFile): (key: string) => number | undefined {
-  const metadata = metadataOf(file);
-  const architecture = metadata.string('general.architecture') ?? '';
-  return (key) => {
-    const value = metadata.get(`${architecture}.${key}`);
-    if (typeof value === 'object') return Number(value.items()[0] ?? 0);
-    return metadata.number(`${architecture}.${key}`);
-  };
 }
 
 /** Throws TARA_ARCHITECTURE_UNKNOWN for one whose names and row orders are not described, TARA_GGUF_INVALID for rows that are no whole heads. */

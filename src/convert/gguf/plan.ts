@@ -3,71 +3,30 @@ import { TaraError } from '../../errors.js';
 import { headerEntry } from '../../formats/gguf/header.js';
 import { metadataOf, readGguf, type GgufFile } from '../../formats/gguf/file.js';
 import { checkModel } from '../../formats/gguf/model.js';
-import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanStep, PlanTensor, PlanWithBlobs, TensorRef, TensorType } from '../../plan/schema.js';
+import type { Imatrix } from '../../formats/imatrix.js';
+import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanTensor, PlanWithBlobs } from '../../plan/schema.js';
 import { PLAN_FORMAT } from '../../plan/format.js';
-import { changes, EMBEDDING, firstSteps, HEAD, loadAdapters, type Change } from '../adapters/adapters.js';
 import { overwriting, text, u32 } from '../entries.js';
-import { ggufBase, ggufSizes } from './base.js';
 import { IMATRIX, loadImportance, type Importance } from '../importance.js';
-import type { ConvertInput } from '../input.js';
-import { fromGguf, intoGguf, type Laid } from '../adapters/rules.js';
+import type { ConvertInput, ConvertOutput } from '../input.js';
 import { pinned } from '../source.js';
-import { plainType, presetChoice, QUANTIZATION_VERSION, type PresetModel } from '../types.js';
+import { hasOwnTypes, plainType, presetChoice, QUANTIZATION_VERSION, type ChosenType } from '../types.js';
+import type { Mapped } from './mapped.js';
+import { presetModel } from './preset-model.js';
 
 const SPLIT_KEYS = ['split.no', 'split.count', 'split.tensors.count'];
 
-function presetModel(file: GgufFile): PresetModel {
-  const size = ggufSizes(file);
-  const [embedding, heads] = [size('embedding_length') ?? 0, size('attention.head_count') ?? 0];
-  const perHead = heads > 0 ? Math.floor(embedding / heads) : 0;
-  return {
-    architecture: metadataOf(file).string('general.architecture') ?? '',
-    n_embd: embedding,
-    n_ff: size('feed_forward_length') ?? 0,
-    n_layer: size('block_count') ?? 0,
-    n_head: heads,
-    n_head_kv: size('attention.head_count_kv') ?? heads,
-    n_expert: size('expert_count') ?? 0,
-    n_embd_head_k: size('attention.key_length') ?? perHead,
-    n_embd_head_v: size('attention.value_length') ?? perHead,
-  };
-}
-
-/** A tensor of the result before types are chosen: what the file holds, or the head that adapters parted from the embedding. */
-interface Mapped {
-  readonly name: string;
-  readonly ne: readonly number[];
-  readonly type: TensorType;
-  readonly steps: PlanStep[];
-}
-
-/** A changed tensor: back into what Hugging Face computes with, the change, and forth again. */
-function changedSteps(change: Change, read: TensorRef, laid: Laid, tables: Record<string, number[]>): PlanStep[] {
-  if (change.instead) return [...firstSteps(read, change, laid.rule.transposed === true && laid.ne.length > 1), ...intoGguf(laid, tables)];
-  if (!change.delta) return firstSteps(read);
-  return [...firstSteps(read), ...fromGguf(laid, tables), change.delta, ...intoGguf(laid, tables)];
-}
-
-async function mapped(input: ConvertInput, file: GgufFile, sources: Plan['sources'], tables: Record<string, number[]>): Promise<Mapped[]> {
-  const plain = file.tensors.map(({ name, ne, type }): Mapped => ({ name, ne, type, steps: firstSteps({ src: 'base', tensor: name }) }));
-  if (input.adapters.length === 0) return plain;
-  const { knownArchitectures } = await import('../architectures/plugins.js');
-  const base = ggufBase(file, await knownArchitectures(input.architectures));
-  const changed = changes(await loadAdapters(input.adapters, sources), base, input.merge);
-  const embedding = plain.find(({ name }) => name === EMBEDDING);
-  const all = base.tie === 'loose' && changed.has(HEAD) && embedding ? [...plain, { ...embedding, name: HEAD }] : plain;
-  return all.map((tensor) => {
-    const [change, laid] = [changed.get(tensor.name), base.laid(tensor.name)];
-    const read = { src: 'base', tensor: tensor.name === HEAD && base.tie === 'loose' ? EMBEDDING : tensor.name };
-    return change && laid ? { ...tensor, steps: changedSteps(change, read, laid, tables) } : tensor;
-  });
+/** The tensors before types are chosen; what changes them is loaded for adapters alone. */
+async function mapped(input: ConvertInput, file: GgufFile, sources: Plan['sources'], tables: Record<string, number[]>): Promise<readonly Mapped[]> {
+  const plain = file.tensors.map(({ name, ne, type }): Mapped => ({ name, ne, type, steps: [{ op: 'read', src: 'base', tensor: name }] }));
+  return input.adapters.length === 0 ? plain : (await import('./changed.js')).changed(input, file, plain, sources, tables);
 }
 
 /** The types of one output and the keys that llama-quantize sets for it. */
-async function outputOf(file: GgufFile, tensors: readonly Mapped[], type: string, importance: Importance | undefined): Promise<{ types: ReadonlyMap<string, PlanTensor['to'][number]['type']>; set: MetadataEntry[] }> {
+async function outputOf(file: GgufFile, tensors: readonly Mapped[], output: ConvertOutput, importance: Importance | undefined): Promise<{ types: ReadonlyMap<string, ChosenType>; set: MetadataEntry[] }> {
   const version = u32('general.quantization_version', QUANTIZATION_VERSION);
-  if (plainType(type) === 'auto') return { types: new Map(tensors.map((tensor) => [tensor.name, tensor.type])), set: [version] };
-  const { fileType, types } = await presetChoice(presetModel(file), tensors, type, importance !== undefined);
+  if (plainType(output.type) === 'auto' && !hasOwnTypes(output)) return { types: new Map(tensors.map(({ name, type }) => [name, { type }])), set: [version] };
+  const { fileType, types } = await presetChoice(presetModel(file), tensors, output, importance !== undefined);
   return { types, set: [version, u32('general.file_type', fileType), ...(importance?.set ?? [])] };
 }
 
@@ -81,11 +40,13 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
   const sources: Plan['sources'] = { base: pinned('gguf', file), ...(importance ? { [IMATRIX]: importance.source } : {}) };
   const tables: Record<string, number[]> = {};
   const tensors = await mapped(input, file, sources, tables);
+  importance?.check(tensors);
   const blobs: Blobs = new Map();
   const outputs: Record<string, PlanOutput> = {};
-  const types: [string, ReadonlyMap<string, PlanTensor['to'][number]['type']>][] = [];
-  for (const { id, path: target, type } of input.outputs) {
-    const chosen = await outputOf(file, tensors, type, importance);
+  const types: [string, ReadonlyMap<string, ChosenType>][] = [];
+  for (const output of input.outputs) {
+    const { id, path: target } = output;
+    const chosen = await outputOf(file, tensors, output, importance);
     outputs[id] = { path: target, order: 'layer', set: chosen.set, remove: [], alignment: file.alignment };
     types.push([id, chosen.types]);
   }
@@ -104,10 +65,10 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
       ne: [...ne],
       steps,
       to: types.map(([out, chosen]) => {
-        const type = chosen.get(name) ?? 'f32';
-        return { out, type, ...importance?.of(name, ne, type) };
+        const choice = chosen.get(name) ?? { type: 'f32' as const };
+        return { out, ...choice, ...importance?.of(name, ne, choice.type) };
       }),
     })),
   };
-  return { plan, blobs };
+  return { plan, blobs, read: new Map<string, GgufFile | Imatrix>([['base', file], ...(importance ? [[IMATRIX, importance.file] as const] : [])]) };
 }

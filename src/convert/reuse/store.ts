@@ -1,0 +1,82 @@
+/**
+ * The folder of tensors that were quantized before: one small GGUF file each, `KEY-SHA256.gguf`. The key says what its bytes
+ * follow from; the hash is that of the file itself, so that a damaged one is known.
+ */
+import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TaraError } from '../../errors.js';
+import type { Pool } from '../../workers/index.js';
+
+const ENTRY = /^([0-9a-f]{64})-([0-9a-f]{64})\.gguf$/;
+
+export interface StoreOptions {
+  readonly pool: Pool;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class TensorStore {
+  readonly #names: Map<string, { readonly name: string; readonly hash: string }>;
+
+  private constructor(readonly folder: string, names: readonly string[], private readonly options: StoreOptions) {
+    this.#names = new Map(names.flatMap((name) => {
+      const [, key, hash] = ENTRY.exec(name) ?? [];
+      return key !== undefined && hash !== undefined ? [[key, { name, hash }] as const] : [];
+    }));
+  }
+
+  /** Makes the folder where there is none. Throws TARA_WRITE_FAILED. */
+  static async open(folder: string, options: StoreOptions): Promise<TensorStore> {
+    const names = await mkdir(folder, { recursive: true }).then(() => readdir(folder)).catch((cause: unknown) => {
+      throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause) }, { cause });
+    });
+    return new TensorStore(folder, names, options);
+  }
+
+  /** The file of a key, its hash checked; a damaged one is removed. */
+  async find(key: string): Promise<string | undefined> {
+    const entry = this.#names.get(key);
+    if (entry === undefined) return undefined;
+    const path = join(this.folder, entry.name);
+    if ((await this.#hash(path)) === entry.hash) return path;
+    await rm(path, { force: true });
+    return undefined;
+  }
+
+  /** Where the file of a key is written before it is taken in. */
+  draft(key: string): string {
+    return join(this.folder, `${key}.part`);
+  }
+
+  /** Takes a written draft in under its hash; its path. */
+  async take(key: string): Promise<string> {
+    try {
+      const hash = await this.#hash(this.draft(key));
+      const path = join(this.folder, `${key}-${hash}.gguf`);
+      await this.#place(this.draft(key), path);
+      return path;
+    } catch (thrown) {
+      // Another run that made the same tensor has taken the draft in: the bytes are the same.
+      const other = (await readdir(this.folder)).find((name) => name.startsWith(`${key}-`));
+      if (other === undefined) throw thrown;
+      return join(this.folder, other);
+    }
+  }
+
+  /** Bytes of all its files. */
+  async bytes(): Promise<number> {
+    const sizes = await Promise.all((await readdir(this.folder)).map(async (name) => (await stat(join(this.folder, name)).catch(() => undefined))?.size ?? 0));
+    return sizes.reduce((sum, size) => sum + size, 0);
+  }
+
+  /** Never in the place of another: a run may be reading that one, and its bytes are the same. */
+  async #place(draft: string, path: string): Promise<void> {
+    const failed = await link(draft, path).then(() => undefined, (cause: unknown) => (cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown'));
+    // Some file systems know no second names.
+    if (failed === undefined || failed === 'EEXIST') await rm(draft, { force: true });
+    else await rename(draft, path);
+  }
+
+  #hash(path: string): Promise<string> {
+    return this.options.pool.run<string>('workers/hash-file', path, { signal: this.options.signal });
+  }
+}
