@@ -28,7 +28,8 @@ export function timed(command, args, options = {}) {
   const seconds = (performance.now() - started) / 1000;
   if (result.error) throw new Error(`/usr/bin/time is needed (apt install time): ${result.error.message}`);
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} failed:\n${result.stderr.slice(-2000)}`);
-  const [kilobytes, user, system] = result.stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  // Its line is the last; a program may leave a colour code before it.
+  const [, kilobytes, user, system] = /(\d+) ([\d.]+) ([\d.]+)\s*$/.exec(result.stderr).map(Number);
   return { seconds, cpuSeconds: user + system, peakRssBytes: kilobytes * 1024, stdout: result.stdout };
 }
 

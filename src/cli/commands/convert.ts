@@ -7,6 +7,7 @@ import { conversion, convertCommand } from '../conversion.js';
 import { adapterInputs, addMergeOptions, mergeSettings } from '../merging.js';
 import { addDryRun, argument, examples, flagOption, outputOption, textOption } from '../options.js';
 import { existing } from '../paths.js';
+import { addTensorTypes, tensorTypes } from '../tensor-types.js';
 
 /** --lora: the factors alone, for llama.cpp to load beside the base. */
 async function convertLora(context: CoreContext, base: string): Promise<CommandResult> {
@@ -34,10 +35,12 @@ const command: CoreCommand = {
       .requiredOption('--output <file>', 'GGUF file to write')
       .option('--type <type>', 'f32, f16, bf16, q8_0, auto, or a preset such as Q4_K_M (default: f16; f32 with --lora)')
       .option('--merge <method>', 'how adapters are merged: linear (default), task-arithmetic, ties, dare or dare-ties');
-    addMergeOptions(command)
+    addMergeOptions(command);
+    addTensorTypes(command)
       .option('--lora', 'write the adapter alone, as a GGUF LoRA that llama.cpp loads beside this base')
       .option('--exact-scale', "with --lora: put an rsLoRA's scale into the file, so that it is loaded with scale 1")
       .option('--pre-tokenizer <name>', "llama.cpp's name of the pre-tokenizer, where it is not recognised")
+      .option('--imatrix <file>', 'importance matrix that quantized types weigh their errors by (see imatrix)')
       .option('--threads <count>', 'threads (default: all cores)');
     addDryRun(command);
     command.addHelpText('after', examples(
@@ -52,16 +55,21 @@ const command: CoreCommand = {
     const { options } = context;
     const merge = mergeSettings(context, '--merge');
     const lora = flagOption(options, 'lora');
+    if (lora && options.imatrix !== undefined) throw new TaraError('TARA_USAGE', { reason: '--lora writes factors as they are; it takes no --imatrix' });
     if (lora && merge) throw new TaraError('TARA_USAGE', { reason: '--lora writes one adapter as it is; it takes no --merge' });
     if (!lora && flagOption(options, 'exactScale')) throw new TaraError('TARA_USAGE', { reason: '--exact-scale needs --lora' });
     const base = await existing(context.path(argument(context.args, 0, 'base')), 'any');
+    const own = tensorTypes(context);
+    if (lora && own.length > 0) throw new TaraError('TARA_USAGE', { reason: '--tensor-type is for models; --lora writes one type' });
     if (lora) return convertLora(context, base);
     const adapters = adapterInputs(context, merge?.method);
     if (merge && adapters.length === 0) throw new TaraError('TARA_USAGE', { reason: '--merge needs --adapter' });
+    const imatrix = textOption(options, 'imatrix');
     return convertCommand(context, {
       base, adapters, merge,
+      ...(imatrix === undefined ? {} : { imatrix: { path: await existing(context.path(imatrix), 'file'), name: imatrix } }),
       preTokenizer: textOption(options, 'preTokenizer'),
-      outputs: [{ id: 'out', path: context.path(outputOption(options)), type: textOption(options, 'type') ?? 'f16' }],
+      outputs: [{ id: 'out', path: context.path(outputOption(options)), type: textOption(options, 'type') ?? 'f16', tensorTypes: own }],
     });
   },
 };
