@@ -10,12 +10,13 @@ const ROOMS = {
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats'],
-  measure: ['engine', 'formats'],
+  measure: ['engine', 'formats', 'models'],
+  benchmark: ['measure', 'convert', 'engine', 'formats', 'workers'],
   chat: ['models', 'engine', 'kernel'],
   phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'chat', 'phases', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

@@ -59,7 +59,7 @@ export const ERRORS = {
   TARA_PLAN_INVALID: entry(1, 422, 'the plan is not valid: {reason}', 'Print it with --dry-run; a plan runs only on the files it was made for.'),
   TARA_TYPE_UNKNOWN: entry(2, 400, 'unknown quantization {type}', 'One of: {known}.'),
   TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Give one with --imatrix, or choose a type that needs none: {known}.'),
-  TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make it with llama-imatrix from the same model, or quantize without --imatrix.'),
+  TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE`; or go on without it.'),
   TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),
@@ -70,6 +70,8 @@ export const ERRORS = {
   TARA_MODEL_UNSUPPORTED: entry(1, 422, '{path} cannot be used for this: {reason}', 'Use a decoder model (Llama, Qwen, Gemma, …) to generate, a sentence encoder to embed.'),
   TARA_PROMPT_EMPTY: entry(1, 400, 'there is no token to work on: the text is empty', 'Give a text that is not empty; to score, one of at least two tokens.'),
   TARA_CHAT_TEMPLATE: entry(1, 422, 'the chat template failed: {reason}', 'Check the messages (roles, order), or pass one string as the prompt, which needs no template.'),
+  TARA_TEXT_TOO_SHORT: entry(1, 422, 'the text has {tokens} tokens, {needed} are needed', 'Give more text, a shorter contextSize (--context), or an earlier first chunk.'),
+  TARA_REFERENCE_MISMATCH: entry(1, 422, '{path} cannot be compared with the reference: {reason}', 'Compare models that were made from one base and keep its vocabulary.'),
   TARA_LOGITS_INVALID: entry(1, 500, 'the model computed no usable probabilities (NaN or infinite)', 'The weights are damaged or badly quantized; build or download the model again.'),
   TARA_DECODE_FAILED: entry(1, 500, 'llama.cpp could not decode: {reason}', 'Load the model again; with less memory, a shorter contextSize or fewer slots.'),
   // kernel and plugins
@@ -125,6 +127,8 @@ export const ERRORS = {
   // plugins
   TARA_EMOTION_WEIGHTS: entry(1, 500, '{path} is not a usable weights file: {reason}', 'Install tara-gguf again; `node scripts/train-emotion.mjs` makes the same file from the data.'),
   TARA_COMPRESSION_UNAVAILABLE: entry(2, 400, 'compression type {compressionType} is not available', 'Available: {available}.'),
+  TARA_TARGET_SIZE: entry(1, 422, 'no mix of types fits {budget} bytes', 'The smallest has {bytes} bytes; raise --target-size.'),
+  TARA_QUALITY_UNREACHED: entry(1, 422, 'no mix within {bytes} bytes reaches {wanted}', 'The best measured has {agreement} % agreement and a KL divergence of {kld}; lower --quality-threshold, or raise --target-size.'),
   TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
   // cleanup
   TARA_CLEANUP_INVALID: entry(1, 422, '{path} cannot be built from: {issue}', '`tara-gguf clean-model {path} --dry-run` lists everything that is wrong.'),

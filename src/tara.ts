@@ -1,11 +1,12 @@
 /** createTara: the whole product as a library object; the kernel with its plugins, the engine, the phases. */
 import { resolve } from 'node:path';
-import { convert, type ConvertOptions, type ConvertReport } from './convert/index.js';
-import { createEngine, type Engine } from './engine/index.js';
+import { convert, type ConvertOptions, type ConvertReport, type OwnTypes } from './convert/index.js';
+import { createEngine, type Engine, type Model } from './engine/index.js';
 import { bootHost } from './boot.js';
 import { CAPABILITIES } from './kernel/capabilities.js';
 import type { PluginStatus } from './kernel/host-types.js';
 import type { Token } from './kernel/tokens.js';
+import { evaluate, type EvaluateOptions, type Evaluation, imatrixFile, type ImatrixOptions, type ImatrixReport } from './measure/index.js';
 import { createPhases, type Phases } from './phases/phases.js';
 import { homeOf } from './phases/home.js';
 
@@ -16,19 +17,26 @@ export interface TaraOptions {
   readonly cwd?: string;
 }
 
-export interface QuantizeOptions extends ConvertOptions {
+export interface QuantizeOptions extends ConvertOptions, OwnTypes {
   /** Type or preset: `q8_0`, `Q4_K_M`. */
   readonly type: string;
-  /** An importance matrix of llama-imatrix, GGUF or .dat, for a GGUF input. */
+  /** An importance matrix, of `imatrix` or llama-imatrix, GGUF or .dat. */
   readonly imatrix?: string | undefined;
 }
 
-/** The engine, and the transformations that write files. */
+/** The engine, the transformations that write files, and measurements of files. */
 export interface TaraEngine extends Engine {
   /** One GGUF file (or checkpoint folder) to one type. Atomic: the output appears complete or not at all. */
   quantize(input: string, output: string, options: QuantizeOptions): Promise<ConvertReport>;
   /** Several outputs in one pass over the input; all appear, or none. */
-  quantizeMany(input: string, outputs: readonly { readonly output: string; readonly type: string }[], options?: Omit<QuantizeOptions, 'type'>): Promise<ConvertReport>;
+  quantizeMany(input: string, outputs: readonly ({ readonly output: string; readonly type: string } & OwnTypes)[], options?: Omit<QuantizeOptions, 'type' | keyof OwnTypes>): Promise<ConvertReport>;
+  /** Perplexity of a GGUF file on a text and, against a reference, KL divergence and agreement; as the function `evaluate`. */
+  evaluate(options: Omit<EvaluateOptions, 'engine'>): Promise<Evaluation>;
+  /**
+   * Writes the importance matrix of a model (a GGUF file, or a loaded one) on calibration texts, for `quantize` and llama-quantize.
+   * `texts`: running text, or `.jsonl` items; none where `from` names matrices to merge. Rejects as collectImatrix does.
+   */
+  imatrix(model: string | Model, texts: string | readonly string[], output: string, options?: ImatrixOptions): Promise<ImatrixReport>;
 }
 
 export interface Tara extends AsyncDisposable {
@@ -41,14 +49,17 @@ export interface Tara extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** The engine with quantize and quantizeMany; needs no kernel. */
+/** The engine with quantize, quantizeMany and the measurements; needs no kernel. */
 export function createTaraEngine(): TaraEngine {
   const engine = createEngine();
   const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, { imatrix, ...options } = {}) =>
-    convert({ base: resolve(input), adapters: [], imatrix: imatrix === undefined ? undefined : { path: resolve(imatrix), name: imatrix }, outputs: outputs.map(({ output, type }, index) => ({ id: `out${index}`, path: resolve(output), type })) }, options);
+    convert({ base: resolve(input), adapters: [], imatrix: imatrix === undefined ? undefined : { path: resolve(imatrix), name: imatrix }, outputs: outputs.map(({ output, ...types }, index) => ({ id: `out${index}`, path: resolve(output), ...types })) }, options);
   return Object.assign(engine, {
+    evaluate: (options: Omit<EvaluateOptions, 'engine'>) => evaluate({ ...options, engine }),
+    imatrix: (model: string | Model, texts: string | readonly string[], output: string, options: ImatrixOptions = {}) =>
+      imatrixFile({ ...options, model, text: typeof texts === 'string' ? [texts] : texts, output, engine }),
     quantizeMany,
-    quantize: (input: string, output: string, { type, ...options }: QuantizeOptions) => quantizeMany(input, [{ output, type }], options),
+    quantize: (input: string, output: string, { type, types, tensorTypes, ...options }: QuantizeOptions) => quantizeMany(input, [{ output, type, types, tensorTypes }], options),
   });
 }
 

@@ -6,11 +6,14 @@
 #include "engine/runner.h"
 #include "env/executor.h"
 #include "ggml.h"
+#include "measure/importance_guest.h"
 #include "measure/observer.h"
 
 namespace tara {
 
 namespace measure {
+
+void register_evaluate(Registry & registry);
 
 namespace {
 
@@ -31,6 +34,28 @@ std::shared_ptr<Fusion> fusion_of(Environment & environment, const Json & params
   auto fusion = environment.find<Fusion>(params.at("fusion").get<uint32_t>());
   if (!fusion) throw Error("TARA_DISPOSED", {{"what", "the fusion"}});
   return fusion;
+}
+
+std::shared_ptr<Runner> runner_of(Environment & environment, const Json & params) {
+  auto runner = environment.find<Runner>(params.at("runner").get<uint32_t>());
+  if (!runner) throw Error("TARA_DISPOSED", {{"what", "the model"}});
+  return runner;
+}
+
+// Texts from their lengths in tokens and all tokens in a row. Throws TARA_PROMPT_EMPTY for none.
+std::vector<Tokens> texts_of(const Json & lengths, const Blob & blob) {
+  std::vector<Tokens> texts;
+  size_t at = 0;
+  for (const auto & length : lengths) {
+    const auto count = length.get<size_t>();
+    if (count == 0 || count > (blob.size() - at) / sizeof(llama_token)) throw refuse("texts and tokens disagree");
+    Tokens tokens(count);
+    std::memcpy(tokens.data(), blob.data() + at, count * sizeof(llama_token));
+    at += count * sizeof(llama_token);
+    texts.push_back(std::move(tokens));
+  }
+  if (texts.empty()) throw Error("TARA_PROMPT_EMPTY");
+  return texts;
 }
 
 // A factor's numbers, as a safetensors file has them.
@@ -74,24 +99,14 @@ Json make_fusion(Environment & environment, const Json & params) {
 // { runner, fusion, domain, weight, lengths: tokens of each text, factors: [{ matrix, rank, dtype }] }; blobs: the tokens
 // of all texts, then each factor's A. Measures a domain with the runner's model.
 void observe(Environment & environment, JobPtr job, Json params, Blobs blobs) {
-  auto runner = environment.find<Runner>(params.at("runner").get<uint32_t>());
-  if (!runner) throw Error("TARA_DISPOSED", {{"what", "the model"}});
+  auto runner = runner_of(environment, params);
   auto fusion = fusion_of(environment, params);
   Reading reading;
   reading.domain = whole(params, "domain", 0, fusion->domains - 1);
   reading.weight = params.at("weight").get<double>();
   const auto & factors = params.at("factors");
   if (blobs.size() != factors.size() + 1) throw refuse("a blob for the tokens and each factor expected");
-  size_t at = 0;
-  for (const auto & length : params.at("lengths")) {
-    const auto count = length.get<size_t>();
-    if (count == 0 || count > (blobs[0].size() - at) / sizeof(llama_token)) throw refuse("texts and tokens disagree");
-    Tokens tokens(count);
-    std::memcpy(tokens.data(), blobs[0].data() + at, count * sizeof(llama_token));
-    at += count * sizeof(llama_token);
-    reading.texts.push_back(std::move(tokens));
-  }
-  if (reading.texts.empty()) throw Error("TARA_PROMPT_EMPTY");
+  reading.texts = texts_of(params.at("lengths"), blobs[0]);
   std::vector<std::pair<size_t, Factor>> read;
   for (size_t i = 0; i < factors.size(); ++i) {
     const size_t matrix = whole(factors[i], "matrix", 0, fusion->matrices.size() - 1);
@@ -154,6 +169,13 @@ void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
   Executor::get().submit(threads == 0 ? Executor::get().size() : threads, work, finish);
 }
 
+// { runner, lengths: tokens of each text, weights: [name] }; blob: the tokens of all texts. See ImportanceGuest.
+void importance(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  auto runner = runner_of(environment, params);
+  if (blobs.size() != 1) throw refuse("a blob of tokens expected");
+  runner->host(std::make_unique<ImportanceGuest>(std::move(job), params.at("weights").get<std::vector<std::string>>(), texts_of(params.at("lengths"), blobs[0])));
+}
+
 Json free_fusion(Environment & environment, const Json & params) {
   environment.disown(params.at("fusion").get<uint32_t>());
   return Json::object();
@@ -167,7 +189,9 @@ void register_measure(Registry & registry) {
   registry.calls["measure.fusion"] = measure::make_fusion;
   registry.calls["measure.free"] = measure::free_fusion;
   registry.starts["measure.observe"] = measure::observe;
+  registry.starts["measure.importance"] = measure::importance;
   registry.starts["measure.solve"] = measure::solve_all;
+  measure::register_evaluate(registry);
 }
 
 }  // namespace tara

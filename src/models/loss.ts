@@ -52,7 +52,7 @@ export async function readLossItems(path: string): Promise<LossItem[]> {
 }
 
 /** An item's tokens: running text by itself, a question and its answer as the model's chat template writes the whole exchange. */
-async function tokensOf(model: Model, item: LossItem, signal: AbortSignal | undefined): Promise<Int32Array> {
+export async function itemTokens(model: Model, item: LossItem, signal: AbortSignal | undefined): Promise<Int32Array> {
   if ('text' in item) return model.tokenize(item.text, { signal });
   const exchange = [{ role: 'user', content: item.prompt }, { role: 'assistant', content: item.response }];
   // The template writes the start token where there is one, as transformers takes it.
@@ -63,7 +63,7 @@ async function tokensOf(model: Model, item: LossItem, signal: AbortSignal | unde
 export async function lossTokens(model: Model, items: readonly LossItem[], { signal }: Pick<LossOptions, 'signal'> = {}): Promise<Int32Array[]> {
   const limit = Math.min(LOSS_TOKENS, model.info.contextSize);
   const all: Int32Array[] = [];
-  for (const item of items) all.push((await tokensOf(model, item, signal)).subarray(0, limit));
+  for (const item of items) all.push((await itemTokens(model, item, signal)).subarray(0, limit));
   return all.filter(({ length }) => length > 1);
 }
 

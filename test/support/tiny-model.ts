@@ -21,6 +21,10 @@ export interface TinyOptions {
   readonly template?: string | null;
   /** No head of its own. */
   readonly tied?: boolean;
+  /** Whether texts begin with a start token. */
+  readonly addBos?: boolean;
+  /** False makes it an encoder. */
+  readonly causal?: boolean;
 }
 
 interface Tensor {
@@ -63,7 +67,7 @@ interface Shape {
   readonly contextLength: number;
 }
 
-const metadataFor = (shape: Shape, template: string | null): HeaderEntry[] => {
+const metadataFor = (shape: Shape, template: string | null, addBos = false): HeaderEntry[] => {
   const u32 = (key: string, value: number): HeaderEntry => ({ key: `llama.${key}`, type: 'uint32', value });
   return [
     { key: 'general.architecture', type: 'string', value: 'llama' },
@@ -79,7 +83,7 @@ const metadataFor = (shape: Shape, template: string | null): HeaderEntry[] => {
     { key: 'tokenizer.ggml.merges', type: 'array', value: { of: 'string', items: [...MERGES] } },
     { key: 'tokenizer.ggml.bos_token_id', type: 'uint32', value: IM_START },
     { key: 'tokenizer.ggml.eos_token_id', type: 'uint32', value: IM_END },
-    { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: false },
+    { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: addBos },
     ...(template === null ? [] : [{ key: 'tokenizer.chat_template', type: 'string', value: template } as const]),
   ];
 };
@@ -121,14 +125,15 @@ async function write(path: string, metadata: readonly HeaderEntry[], tensors: re
 }
 
 /** A Llama with random weights: 64 wide, a byte-level vocabulary of 262 tokens. The same seed gives the same bytes. */
-export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false }: TinyOptions = {}): Promise<string> {
+export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false, addBos = false, causal = true }: TinyOptions = {}): Promise<string> {
   const shape: Shape = { width: 64, inner: 128, heads: 4, kvHeads: 2, layers, contextLength };
   const next = noise(seed);
   const tensors = tensorsFor(shape, (_, ne, values) => {
     const scale = Math.sqrt(3 / (ne[0] ?? 1));
     for (let i = 0; i < values.length; i++) values[i] = next() * scale;
   });
-  return write(path, metadataFor(shape, template), tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
+  const encoder: HeaderEntry[] = causal ? [] : [{ key: 'llama.attention.causal', type: 'bool', value: false }];
+  return write(path, [...metadataFor(shape, template, addBos), ...encoder], tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
 }
 
 /**
@@ -151,4 +156,17 @@ export function writeChainModel(path: string, text: string, { loop = false, temp
     if (name === 'output.weight') VOCABULARY.forEach((_token, id) => (values[(follower.get(id) ?? first) * width + id] = 1));
   });
   return write(path, metadataFor(shape, template), tensors);
+}
+
+/** A Llama for which the logits after token `before` are `logit(before, after)`, whatever came earlier. One-hot embeddings and empty layers make it so. */
+export function writeBigramModel(path: string, logit: (before: number, after: number) => number): Promise<string> {
+  const width = CHAIN_WIDTH;
+  const shape: Shape = { width, inner: 32, heads: 4, kvHeads: 4, layers: 1, contextLength: 2048 };
+  // What the last norm makes of a one-hot vector's one.
+  const gain = 1 / Math.sqrt(1 / width + 1e-5);
+  const tensors = tensorsFor(shape, (name, _, values) => {
+    if (name === 'token_embd.weight') VOCABULARY.forEach((_token, id) => (values[id * width + id] = 1));
+    if (name === 'output.weight') VOCABULARY.forEach((_after, after) => VOCABULARY.forEach((_before, before) => (values[after * width + before] = logit(before, after) / gain)));
+  });
+  return write(path, metadataFor(shape, null), tensors);
 }

@@ -1,0 +1,166 @@
+#include "measure/logits.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "env/error.h"
+#include "quant/clones.h"
+
+namespace tara::measure {
+
+namespace {
+
+constexpr size_t BLOCK = 1024;       // values between two flushes of float sums into a double
+constexpr size_t LANES = 16;         // partial sums, and so the result, are those of any instruction set
+constexpr float SPAN = 16;           // nats that a copied row reaches down
+constexpr int32_t CODES = 65535;
+constexpr float EXP_LEAST = -87;     // e^x is a normal float from here on
+
+#define TARA_INLINE inline __attribute__((always_inline))
+
+// e^x for x up to about 0, with a relative error of 2e-7, and 0 for what lies lower than EXP_LEAST. x = n ln 2 + r with
+// |r| <= ln 2 / 2, e^r by its Taylor series, 2^n by the exponent's bits. Adding 1.5 * 2^23 rounds to n and leaves it in the low bits.
+TARA_INLINE float exp_of(float x) {
+  constexpr float MAGIC = 12582912.0f;
+  constexpr float LOG2_E = 1.44269504f;
+  constexpr float LN2_HIGH = 0.693145752f;  // few bits, so that n times it is exact
+  constexpr float LN2_LOW = 1.42860677e-6f;
+  const float shifted = x * LOG2_E + MAGIC;
+  const float n = shifted - MAGIC;
+  const float r = (x - n * LN2_HIGH) - n * LN2_LOW;
+  const float p = 1 + r * (1 + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
+  uint32_t bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits << 23) + 0x3f800000u;
+  float power;
+  std::memcpy(&power, &bits, sizeof power);
+  return quant::where(!(x < EXP_LEAST), p * power);  // a NaN stays one
+}
+
+TARA_INLINE double sum_of(const float * x, size_t length) {
+  float lanes[LANES] = {};
+  size_t i = 0;
+  for (; i + LANES <= length; i += LANES) {
+    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] += x[i + lane];
+  }
+  for (size_t lane = 0; i < length; ++i, ++lane) lanes[lane] += x[i];
+  double sum = 0;
+  for (const float lane : lanes) sum += lane;
+  return sum;
+}
+
+// A NaN among them is passed over.
+TARA_CLONES
+float largest(const float * x, size_t size) {
+  float lanes[LANES];
+  std::fill(lanes, lanes + LANES, -INFINITY);
+  size_t i = 0;
+  for (; i + LANES <= size; i += LANES) {
+    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
+  }
+  for (size_t lane = 0; i < size; ++i, ++lane) lanes[lane] = x[i] > lanes[lane] ? x[i] : lanes[lane];
+  return *std::max_element(lanes, lanes + LANES);
+}
+
+TARA_CLONES
+float smallest_above(const float * x, size_t size, float least) {
+  float lanes[LANES];
+  std::fill(lanes, lanes + LANES, INFINITY);
+  size_t i = 0;
+  for (; i + LANES <= size; i += LANES) {
+    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] = x[i + lane] < lanes[lane] ? x[i + lane] : lanes[lane];
+  }
+  for (size_t lane = 0; i < size; ++i, ++lane) lanes[lane] = x[i] < lanes[lane] ? x[i] : lanes[lane];
+  return std::max(least, *std::min_element(lanes, lanes + LANES));
+}
+
+TARA_CLONES
+double sum_of_exp(const float * x, size_t size, float top) {
+  float terms[BLOCK];
+  double sum = 0;
+  for (size_t from = 0; from < size; from += BLOCK) {
+    const size_t count = std::min(BLOCK, size - from);
+    for (size_t i = 0; i < count; ++i) terms[i] = exp_of(x[from + i] - top);
+    sum += sum_of(terms, count);
+  }
+  return sum;
+}
+
+TARA_CLONES
+void encode(const float * x, size_t size, float least, float per_nat, uint16_t * codes) {
+  for (size_t i = 0; i < size; ++i) {
+    const float above = quant::where(x[i] > least, x[i] - least);
+    const auto code = static_cast<int32_t>(above * per_nat + 0.5f);
+    codes[i] = static_cast<uint16_t>(std::min(code, CODES));
+  }
+}
+
+// Sum over the copied row of what `copied` probabilities are above those of the logits.
+TARA_CLONES
+double sum_of_excess(const uint16_t * codes, float floor, float step, const float * x, float top, float log_sum, size_t size) {
+  float terms[BLOCK];
+  double sum = 0;
+  for (size_t from = 0; from < size; from += BLOCK) {
+    const size_t count = std::min(BLOCK, size - from);
+    for (size_t i = 0; i < count; ++i) {
+      const float copied = floor + step * static_cast<float>(codes[from + i]);
+      terms[i] = quant::where(copied > -SPAN, exp_of(copied) - exp_of((x[from + i] - top) - log_sum));
+    }
+    sum += sum_of(terms, count);
+  }
+  return sum;
+}
+
+TARA_CLONES
+double sum_of_divergence(const uint16_t * codes, float floor, float step, const float * x, float top, float log_sum, size_t size) {
+  float terms[BLOCK];
+  double sum = 0;
+  for (size_t from = 0; from < size; from += BLOCK) {
+    const size_t count = std::min(BLOCK, size - from);
+    for (size_t i = 0; i < count; ++i) {
+      const float copied = floor + step * static_cast<float>(codes[from + i]);
+      terms[i] = quant::where(copied > -SPAN, exp_of(copied) * (copied - ((x[from + i] - top) - log_sum)));
+    }
+    sum += sum_of(terms, count);
+  }
+  return sum;
+}
+
+}  // namespace
+
+Softmax softmax_of(const float * logits, size_t size) {
+  Softmax softmax;
+  softmax.top = largest(logits, size);
+  const double sum = sum_of_exp(logits, size, softmax.top);
+  if (!std::isfinite(softmax.top) || !std::isfinite(sum)) throw Error("TARA_LOGITS_INVALID");
+  softmax.top_token = static_cast<size_t>(std::find(logits, logits + size, softmax.top) - logits);
+  softmax.log_sum = std::log(sum);
+  return softmax;
+}
+
+double loss_of(const float * logits, const Softmax & softmax, size_t token) {
+  const double loss = softmax.log_sum - (static_cast<double>(logits[token]) - softmax.top);
+  if (!std::isfinite(loss)) throw Error("TARA_LOGITS_INVALID");
+  return loss;
+}
+
+Steps quantize_row(const float * logits, const Softmax & softmax, size_t size, uint16_t * codes) {
+  const float least = smallest_above(logits, size, softmax.top - SPAN);
+  const auto log_sum = static_cast<float>(softmax.log_sum);
+  const float range = softmax.top - least;
+  Steps steps;
+  steps.floor = -range - log_sum;
+  steps.step = range / CODES;
+  encode(logits, size, least, range > 0 ? CODES / range : 0, codes);
+  steps.excess = static_cast<float>(sum_of_excess(codes, steps.floor, steps.step, logits, softmax.top, log_sum, size));
+  return steps;
+}
+
+double divergence(const uint16_t * codes, const Steps & steps, const float * logits, const Softmax & softmax, size_t size) {
+  const double sum = sum_of_divergence(codes, steps.floor, steps.step, logits, softmax.top, static_cast<float>(softmax.log_sum), size);
+  if (!std::isfinite(sum)) throw Error("TARA_LOGITS_INVALID");
+  return sum - steps.excess;
+}
+
+}  // namespace tara::measure
