@@ -1,10 +1,11 @@
-/** The capability `compressor`: the preset, or with a budget the largest preset that fits it. Other types come with later releases. */
+/** The capability `compressor`: the preset, with a budget the largest preset that fits it, or a mix of types that was searched for. */
 
 import { TaraError, type CompressionProposal, type CompressionRequest, type Compressor, type CompressorTensor } from 'tara-gguf/plugin';
 import type { CompressionConfig } from './config.js';
+import { withinMemory } from './memory.js';
 import { bySize, estimateSize, fallbackLine, PRESET_RULES, typesLine, type PresetRule, type PresetSize } from './presets.js';
 
-const AVAILABLE = 'standard, with a preset or with --target-size';
+const AVAILABLE = 'standard, with a preset or with --target-size, and hybrid, with calibration text';
 
 /** The presets the configuration leaves. */
 export const allowedRules = (config: CompressionConfig): readonly PresetRule[] =>
@@ -30,10 +31,20 @@ function describe(tensors: readonly CompressorTensor[], size: PresetSize | undef
 
 export function createCompressor(config: CompressionConfig): Compressor {
   return {
-    propose(request: CompressionRequest): Promise<CompressionProposal> {
-      return Promise.resolve().then(() => propose(request, config));
+    async propose(request: CompressionRequest): Promise<CompressionProposal> {
+      const budget = checkedBudget(request);
+      if (request.compressionType !== 'hybrid') return propose({ ...request, budget }, config);
+      // The search loads the engine: only for those who ask for it.
+      return (await import('./hybrid/propose.js')).proposeHybrid({ ...request, budget });
     },
   };
+}
+
+/** Bytes of the file at most, from the size and the memory that were asked for. */
+function checkedBudget({ budget, memory }: CompressionRequest): number | null {
+  if (budget !== null && !(budget > 0)) throw new TaraError('TARA_OPTION_INVALID', { option: '--target-size', reason: `${budget} is no size` });
+  if (memory === undefined) return budget;
+  return Math.min(budget ?? Infinity, Math.floor(withinMemory(memory)));
 }
 
 /** The core's exact bytes where it gave them, else the estimate. */
@@ -45,7 +56,6 @@ const sized = (rule: PresetRule, tensors: readonly CompressorTensor[], exact: Co
 
 function propose({ compressionType, quantization, budget, tensors, presetBytes }: CompressionRequest, config: CompressionConfig): CompressionProposal {
   if (compressionType !== 'standard') throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType, available: AVAILABLE });
-  if (budget !== null && !(budget > 0)) throw new TaraError('TARA_OPTION_INVALID', { option: '--target-size', reason: `${budget} is no size` });
   const asked = quantization.toUpperCase();
   if (budget === null || tensors.length === 0) {
     const rule = PRESET_RULES.find(({ name }) => name === asked);

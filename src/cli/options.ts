@@ -22,7 +22,7 @@ export const examples = (...lines: string[]): string => `\nExamples:\n${lines.ma
 
 /** What the library calls an option, by what a user typed. */
 const FLAGS: Readonly<Record<string, string>> = {
-  contextSize: '--context', maxTokens: '--max-tokens', stop: '--stop', threads: '--threads', adapter: '--adapter', output: '--output', outputs: '--type', preTokenizer: '--pre-tokenizer',
+  contextSize: '--context', maxTokens: '--max-tokens', stop: '--stop', threads: '--threads', adapter: '--adapter', output: '--output', outputs: '--type', tensorTypes: '--tensor-type', preTokenizer: '--pre-tokenizer',
   'merge.method': '--merge', 'merge.density': '--density', 'merge.scale': '--scale', 'merge.seed': '--seed', 'blend.t': '--t',
 };
 

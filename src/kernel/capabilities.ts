@@ -233,6 +233,27 @@ export interface CompressorTensor {
   readonly type: string;
 }
 
+/** What a compressor that measures works on. */
+export interface CompressionMeasuring {
+  /** The unquantized model: a GGUF file in F32, F16 or BF16. */
+  readonly model: string;
+  /** Calibration texts: .txt, or .jsonl items. */
+  readonly texts: readonly string[];
+  /** An importance matrix to use in place of one made from the texts. */
+  readonly imatrix?: string;
+  /** Folder in which measurements outlive the call. */
+  readonly cacheDir: string;
+  readonly threads?: number;
+  readonly onProgress?: OnProgress;
+}
+
+export interface CompressionGoal {
+  /** Least share of tokens, 0..1, for which the file finds the same most likely successor as the unquantized model. */
+  readonly agreement?: number;
+  /** Largest mean KL divergence from the unquantized model, in nats. */
+  readonly kld?: number;
+}
+
 export interface CompressionRequest {
   readonly architecture: string;
   /** In layer order. */
@@ -244,6 +265,14 @@ export interface CompressionRequest {
   readonly budget: number | null;
   /** Exact bytes of the whole file by preset, where the core could compute them. */
   readonly presetBytes?: Readonly<Record<string, number>>;
+  /** Without it nothing can be measured, and a compressor that must measure refuses. */
+  readonly measuring?: CompressionMeasuring;
+  /** The smallest file that measures so well is wanted. */
+  readonly goal?: CompressionGoal;
+  /** Bytes of the machine that the model must leave room in. */
+  readonly memory?: number;
+  /** Speed on this machine counts beside quality. */
+  readonly speedPriority?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -256,6 +285,29 @@ export interface CompressionProposal {
   readonly bytes: number | null;
   /** Why: one line each, printed by --dry-run and kept with the build. */
   readonly evidence: readonly string[];
+  /** The importance matrix that the file is to be written with. */
+  readonly imatrix?: string;
+  /** The file as it will be, where it was measured. */
+  readonly measured?: CompressionMeasured;
+}
+
+/** Against the unquantized model, on text that nothing was chosen by. */
+export interface CompressionQuality {
+  readonly bytes: number;
+  /** Mean KL divergence in nats, and its standard error. */
+  readonly kld: number;
+  readonly kldError: number;
+  /** 0..1 */
+  readonly topTokenAgreement: number;
+  readonly perplexity: number;
+}
+
+export interface CompressionMeasured {
+  readonly file: CompressionQuality;
+  /** The preset with the same importance matrix, on the same text. */
+  readonly preset: CompressionQuality;
+  /** Chunks of 512 tokens, of which the second half is scored. */
+  readonly chunks: number;
 }
 
 export interface Compressor {

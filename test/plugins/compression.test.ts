@@ -1,14 +1,8 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestHost, type TestHost } from 'tara-gguf/testing';
 import { compressor, type CompressionRequest, type CompressorTensor } from 'tara-gguf/plugin';
 import plugin from '../../plugins/compression/index.js';
-import { parseBytes, parseFraction, recommend } from '../../plugins/compression/commands/recommend.js';
 import { estimateSize, PRESET_RULES, realType } from '../../plugins/compression/presets.js';
 
 /** A Llama-shaped model: `layers` layers of width `width`, tied embedding. */
@@ -96,46 +90,6 @@ describe('sizes', () => {
     fc.assert(fc.property(shape, fc.constantFrom(...PRESET_RULES), (ne, rule) => {
       expect(estimateSize(rule, [{ name: 'a.weight', ne, type: 'f16' }]).bytes).toSatisfy((bytes: number) => Number.isInteger(bytes) && bytes > 0);
     }));
-  });
-});
-
-describe('recommend', () => {
-  const none = { targetSize: null, memory: null, qualityThreshold: null, speedPriority: false };
-
-  it('chooses by size, memory, speed and label', () => {
-    const all = sizes(512);
-    const bytes = (preset: string) => all.find((size) => size.preset === preset)?.bytes ?? 0;
-    expect(recommend(all, none).choice.preset).toBe('F16');
-    expect(recommend(all, { ...none, targetSize: bytes('Q6_K') }).choice.preset).toBe('Q6_K');
-    expect(recommend(all, { ...none, memory: bytes('Q8_0') / 0.79 }).choice.preset).toBe('Q8_0');
-    expect(recommend(all, { ...none, speedPriority: true }).choice.preset).toBe('Q2_K');
-    const labelled = recommend(all, { ...none, qualityThreshold: 0.95, speedPriority: true });
-    expect(labelled.choice.preset).toBe('Q5_K_M');
-    expect(labelled.reasons.join('\n')).toContain('a claim, not measured');
-    expect(() => recommend(all, { ...none, targetSize: 10 })).toThrowError(expect.objectContaining({ code: 'TARA_COMPRESSION_BUDGET' }));
-  });
-
-  it('reads sizes and fractions', () => {
-    expect([parseBytes('--x', '88.2MB'), parseBytes('--x', '1 GiB'), parseBytes('--x', '500')]).toEqual([88_200_000, 2 ** 30, 500]);
-    expect([parseFraction('--x', '0.85'), parseFraction('--x', '85%')]).toEqual([0.85, 0.85]);
-    for (const bad of ['', 'big', '-5MB', '1e400MB', '0']) expect(() => parseBytes('--x', bad)).toThrowError(expect.objectContaining({ code: 'TARA_OPTION_INVALID' }));
-    for (const bad of ['', '2', '-1', 'high']) expect(() => parseFraction('--x', bad)).toThrowError(expect.objectContaining({ code: 'TARA_OPTION_INVALID' }));
-  });
-
-  const model = fileURLToPath(new URL('../../../shared/fixtures/malformed/valid-llama-f16.gguf', import.meta.url));
-  it.skipIf(!existsSync(model))('prints the presets of a model with the original labels as claims (skipped without ../shared)', async () => {
-    const { json, text } = await host.run('recommend', [model, '--speed-priority']);
-    expect(json).toMatchObject({ measured: false, recommended: expect.any(String), presets: expect.arrayContaining([expect.objectContaining({ preset: 'Q4_K_M', originalLabel: 0.85 }), expect.objectContaining({ preset: 'Q6_K', originalLabel: null })]) });
-    expect(text).toContain('quality is not measured');
-  });
-
-  it('says what is wrong with its input', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'tara-recommend-'));
-    await writeFile(join(folder, 'no.gguf'), 'not a model');
-    await expect(host.run('recommend', [join(folder, 'no.gguf')])).rejects.toMatchObject({ code: 'TARA_GGUF_INVALID' });
-    await expect(host.run('recommend', [join(folder, 'none.gguf')])).rejects.toMatchObject({ code: 'TARA_FILE_NOT_FOUND' });
-    await expect(host.run('recommend', [])).rejects.toMatchObject({ code: 'TARA_USAGE' });
-    await expect(host.run('recommend', ['x.gguf', '--speed-priority', 'maybe'])).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID' });
   });
 });
 

@@ -1,108 +1,161 @@
-/** recommend [MODEL.gguf]: the presets with their real sizes on this model, and the one that fits the wishes. Measures no quality. */
+/** recommend MODEL: the file that fits the wishes, measured on this model and machine; with --fast, estimated. */
 
-import { TaraError, type CommandModule, type CommandResult } from 'tara-gguf/plugin';
+import { resolve } from 'node:path';
+import { benchmark, planBenchmark, type Benchmark, type Candidate, type CandidateFile } from 'tara-gguf';
+import { compressor, TaraError, type CommandContext, type CommandModule, type CommandResult } from 'tara-gguf/plugin';
 import { configSchema } from '../config.js';
-import { bySize, PRESET_RULES, typesLine, type PresetSize } from '../presets.js';
-import { allowedRules, chooseWithin } from '../propose.js';
-import { sizesOf } from '../sizes.js';
+import { withinMemory } from '../memory.js';
+import { allowedRules } from '../propose.js';
+import { originalLabel, presetCandidates, withMix } from '../recommend/candidates.js';
+import { choose, fitting, type Choice, type Option, type Wishes } from '../recommend/choose.js';
+import { estimate, ESTIMATE_NOTE } from '../recommend/estimate.js';
+import { exampleTexts } from '../recommend/examples.js';
+import { optionTable } from '../recommend/table.js';
+import { parseBytes, parseCount, parseFraction, parseSwitch } from '../recommend/wishes.js';
 
-/** Share of the memory that the file may take; the rest is for context and program. */
-const MEMORY_SHARE = 0.8;
-const NOT_MEASURED = 'quality is not measured here; labels are the original program\'s claims, not measurements';
+/** Enough to tell presets apart; `benchmark` measures more closely. */
+const DEFAULT_CHUNKS = 12;
 
-const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1e3, kb: 1e3, m: 1e6, mb: 1e6, g: 1e9, gb: 1e9, kib: 1024, mib: 1024 ** 2, gib: 1024 ** 3 };
-
-/** Bytes from `88.2MB`, `1 GiB` or a bare number of bytes. */
-export function parseBytes(option: string, text: string): number {
-  const [, digits = '', unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*$/i.exec(text) ?? [];
-  const factor = UNITS[unit.toLowerCase()];
-  const bytes = Math.floor(Number(digits) * (factor ?? Number.NaN));
-  if (digits === '' || !Number.isSafeInteger(bytes) || bytes <= 0) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `${JSON.stringify(text.slice(0, 80))} is no size such as 88.2MB or 88200000` });
-  return bytes;
+interface Asked {
+  readonly model: string;
+  readonly wishes: Wishes;
+  readonly text: readonly string[];
+  readonly calibration: readonly string[];
+  readonly imatrix: string | undefined;
+  readonly contextSize: number | undefined;
+  readonly chunks: number;
+  readonly threads: number | undefined;
+  readonly fast: boolean;
 }
 
-/** 0..1 from `0.85` or `85%`. */
-export function parseFraction(option: string, text: string): number {
-  const value = /^\s*\d+(\.\d+)?\s*%\s*$/.test(text) ? Number.parseFloat(text) / 100 : Number(text);
-  if (text.trim() === '' || !(value >= 0 && value <= 1)) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `${JSON.stringify(text.slice(0, 80))} is neither 0 to 1 nor a percentage` });
-  return value;
+function asked({ args, options }: CommandContext): Asked {
+  const [path] = args;
+  if (path === undefined) throw new TaraError('TARA_USAGE', { reason: 'missing argument model' });
+  const text = (name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
+  const read = <T>(name: string, flag: string, parse: (flag: string, text: string) => T): T | null => {
+    const given = text(name);
+    return given === null ? null : parse(flag, given);
+  };
+  const files = (name: string): string[] => (Array.isArray(options[name]) ? options[name].filter((item): item is string => typeof item === 'string').map((item) => resolve(item)) : []);
+  const count = (name: string, fewest: number, most: number): number | undefined => read(name, `--${name}`, (flag, given) => parseCount(flag, given, fewest, most)) ?? undefined;
+  const fast = options.fast === true;
+  if (fast && files('calibration').length > 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--calibration', reason: 'a mix is found by measuring: leave out --fast' });
+  const imatrix = text('imatrix');
+  return {
+    model: resolve(path), fast, text: files('text'), calibration: files('calibration'), imatrix: imatrix === null ? undefined : resolve(imatrix),
+    contextSize: count('context', 8, 1 << 20), chunks: count('chunks', 1, 1 << 20) ?? DEFAULT_CHUNKS, threads: count('threads', 1, 1024),
+    wishes: {
+      targetSize: read('targetSize', '--target-size', parseBytes),
+      memory: read('memory', '--memory', parseBytes),
+      qualityThreshold: read('qualityThreshold', '--quality-threshold', parseFraction),
+      speedPriority: parseSwitch('--speed-priority', options.speedPriority),
+    },
+  };
 }
 
-/** An option that is given alone, or with `on` or `off`. */
-function parseSwitch(option: string, value: unknown): boolean {
-  if (value === undefined || value === false || value === 'off') return false;
-  if (value === true || value === 'on') return true;
-  throw new TaraError('TARA_OPTION_INVALID', { option, reason: `${JSON.stringify(String(value).slice(0, 80))} is neither on nor off` });
+interface Answer<Item extends Option> {
+  readonly asked: Asked;
+  readonly modelBytes: number;
+  readonly options: readonly Item[];
+  readonly chosen: Choice<Item>;
+  /** Files that were not looked at, as they are too large. */
+  readonly tooLarge: readonly CandidateFile[];
+  readonly measured: boolean;
+  readonly notes: readonly string[];
+  /** Where and on what it was measured. */
+  readonly circumstances: object;
 }
 
-export interface Wishes {
-  /** Bytes of the file. */
-  readonly targetSize: number | null;
-  /** Bytes of the machine's memory. */
-  readonly memory: number | null;
-  /** By the original's labels, 0..1. */
-  readonly qualityThreshold: number | null;
-  /** Takes the smallest that meets the wishes: decoding reads the whole file for each token. */
-  readonly speedPriority: boolean;
+function result<Item extends Option>({ asked: { model }, modelBytes, options, chosen, tooLarge, measured, notes, circumstances }: Answer<Item>): CommandResult {
+  const { choice, front } = chosen;
+  const reasons = [...chosen.reasons, ...notes];
+  const presets = options.map(({ name, ...option }) => ({ preset: name, ...option, pareto: front.includes(name), originalLabel: originalLabel(name) }));
+  const claimed = originalLabel(choice.name);
+  const share = `${measured ? '' : 'about '}${(choice.topTokenAgreement * 100).toFixed(measured ? 1 : 0)} %`;
+  return {
+    json: {
+      model, modelBytes, recommended: choice.name, bytes: choice.bytes, bitsPerWeight: choice.bitsPerWeight, kld: choice.kld, topTokenAgreement: choice.topTokenAgreement,
+      originalLabel: claimed, measured, reasons, presets, tooLarge: tooLarge.map(({ name, bytes }) => ({ preset: name, bytes })), ...circumstances,
+    },
+    text: [
+      `${choice.name}: ${choice.bytes} bytes, ${choice.bitsPerWeight.toFixed(2)} bits per weight, the same most likely token as the model ${share} of the time${measured ? ', measured' : ', estimated'}${claimed === null ? '' : ` (the original program's label: ${Math.round(claimed * 100)} %)`}`,
+      ...reasons.map((reason) => `- ${reason}`), '', optionTable(options, chosen, measured), '',
+      '> the choice, * on the Pareto front: no other is both smaller and closer to the model',
+    ].join('\n'),
+  };
 }
 
-/** The preset that fits and why. Throws TARA_COMPRESSION_BUDGET when none does. */
-export function recommend(sizes: readonly PresetSize[], { targetSize, memory, qualityThreshold, speedPriority }: Wishes): { readonly choice: PresetSize; readonly reasons: readonly string[] } {
-  const limit = Math.min(targetSize ?? Infinity, memory === null ? Infinity : memory * MEMORY_SHARE);
-  // Only four presets carry a label: others count as good as the labelled one below them in bits per weight.
-  const labelled = (size: PresetSize): number =>
-    Math.max(0, ...sizes.filter((other) => other.bitsPerWeight <= size.bitsPerWeight).map((other) => PRESET_RULES.find(({ name }) => name === other.preset)?.label ?? 0));
-  const good = qualityThreshold === null ? sizes : sizes.filter((size) => labelled(size) >= qualityThreshold);
-  if (good.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--quality-threshold', reason: 'no allowed preset carries such a label' });
-  const fitting = good.filter(({ bytes }) => bytes <= limit);
-  const choice = fitting.length > 0 && speedPriority ? (bySize(fitting).at(-1) ?? chooseWithin(good, limit)) : chooseWithin(good, limit);
-  const reasons = [
-    speedPriority ? 'the smallest that meets the wishes, as decoding speed follows size; speed was not measured' : 'the most bits per weight that fits; more bits are not always better, so measure it',
-    ...(targetSize === null ? [] : [`at most ${targetSize} bytes`]),
-    ...(memory === null ? [] : [`at most ${MEMORY_SHARE * 100} % of ${memory} bytes of memory`]),
-    ...(qualityThreshold === null ? [] : [`labelled ${(qualityThreshold * 100).toFixed(0)} % or more by the original program (a claim, not measured)`]),
-  ];
-  return { choice, reasons };
+const bySize = <Item extends { readonly bytes: number }>(items: readonly Item[]): Item[] => [...items].sort((a, b) => a.bytes - b.bytes);
+
+function estimated(request: Asked, reference: CandidateFile, files: readonly CandidateFile[]): CommandResult {
+  const options = bySize(files).map((file): Option => ({ name: file.name, bytes: file.bytes, bitsPerWeight: file.bitsPerWeight, types: file.types, ...estimate(file.tensors), decodeTokensPerSecond: null, memoryBytes: null }));
+  return result({ asked: request, modelBytes: reference.bytes, options, chosen: choose(options, request.wishes), tooLarge: [], measured: false, notes: [ESTIMATE_NOTE], circumstances: {} });
 }
 
-const text = (options: Readonly<Record<string, unknown>>, name: string): string | null => (typeof options[name] === 'string' ? options[name] : null);
-const labelOf = (preset: string): string => {
-  const label = PRESET_RULES.find(({ name }) => name === preset)?.label;
-  return label === undefined ? '' : `${label * 100} %`;
-};
+const optionOf = ({ name, bytes, bitsPerWeight, types, quality, speed }: Benchmark['rows'][number]) => ({
+  name, bytes, bitsPerWeight, types, kld: quality.kld.mean, kldError: quality.kld.error, topTokenAgreement: quality.topTokenAgreement, perplexity: quality.perplexity,
+  decodeTokensPerSecond: speed?.decodeTokensPerSecond ?? null, promptTokensPerSecond: speed?.promptTokensPerSecond ?? null, loadMs: speed?.loadMs ?? null, memoryBytes: speed?.memoryBytes ?? null,
+});
+
+/** Measures what is not too large from the start. */
+async function measure(request: Asked, { signal, progress }: CommandContext, reference: CandidateFile, files: readonly CandidateFile[], candidates: readonly Candidate[]): Promise<CommandResult> {
+  const limit = Math.min(request.wishes.targetSize ?? Infinity, withinMemory(request.wishes.memory));
+  const fit = new Set([...fitting(files, limit).map(({ name }) => name), ...candidates.filter(({ compressionType }) => compressionType !== 'standard').map(({ name }) => name)]);
+  const text = request.text.length > 0 ? request.text : await exampleTexts();
+  if (text.length === 0) throw new TaraError('TARA_USAGE', { reason: 'recommend measures on text: give --text FILE, or --fast for an estimate' });
+  const sink = progress('measuring');
+  const { model, imatrix, contextSize, chunks, threads } = request;
+  const measured = await benchmark({
+    model, candidates: candidates.filter(({ name }) => fit.has(name)), text, imatrix, contextSize, chunks, threads, signal, onProgress: (fraction, detail) => sink.report(fraction, detail),
+  }).finally(() => sink.done());
+  const options = measured.rows.map(optionOf);
+  const where = `measured on ${measured.chunks} chunks of ${measured.contextSize} tokens of ${measured.text.join(', ')}, ${measured.threads} threads of ${measured.machine.cpu}`;
+  return result({
+    asked: request, modelBytes: reference.bytes, options, chosen: choose(options, request.wishes), tooLarge: files.filter(({ name }) => !fit.has(name)), measured: true,
+    notes: [where, ...(request.text.length > 0 ? [] : ['on the example texts that come with tara-gguf: give --text with text like yours'])],
+    circumstances: { machine: measured.machine, text: measured.text, chunks: measured.chunks, contextSize: measured.contextSize, threads: measured.threads, runs: measured.runs, seconds: measured.seconds },
+  });
+}
 
 const command: CommandModule = {
   describe(cli) {
+    const collect = (value: string, before: readonly string[] | undefined): string[] => [...(before ?? []), value];
     cli
       .argument('<model>', 'a GGUF file, best in F16')
       .option('--target-size <size>', 'largest file: 88.2MB, or bytes')
       .option('--memory <size>', 'memory of the machine: 2GB, or bytes')
-      .option('--quality-threshold <number>', "least label of the original, 0 to 1 or a percentage; labels are not measured")
-      .option('--speed-priority [on|off]', 'the smallest file that meets the other wishes')
-      .addHelpText('after', '\nExamples:\n  tara-gguf recommend model.f16.gguf --target-size 100MB\n  tara-gguf recommend model.f16.gguf --memory 2GB --speed-priority --json');
+      .option('--quality-threshold <number>', 'how often the most likely token must be the model\'s, measured: 0 to 1 or a percentage; the smallest such file is chosen')
+      .option('--speed-priority [on|off]', 'the fastest file that meets the other wishes, measured here')
+      .option('--text <file>', 'text to measure on: running text, or .jsonl items; may be repeated (default: the examples of tara-gguf)', collect)
+      .option('--calibration <file>', 'also search for a mix of types (hybrid) with this calibration text; takes some minutes; may be repeated', collect)
+      .option('--imatrix <file>', 'importance matrix of this model, for every preset')
+      .option('--fast', 'measure nothing: estimate from sizes and types; labelled as an estimate')
+      .option('--chunks <count>', 'chunks of text to measure on at most', String(DEFAULT_CHUNKS))
+      .option('--context <tokens>', 'tokens of a chunk (default: 512)')
+      .option('--threads <count>', 'threads (default: all cores)')
+      .addHelpText('after', [
+        '', 'Examples:',
+        '  $ tara-gguf recommend model-f16.gguf --target-size 100MB --text wiki.txt',
+        '  $ tara-gguf recommend model-f16.gguf --quality-threshold 85% --text wiki.txt --json',
+        '  $ tara-gguf recommend model-f16.gguf --memory 2GB --speed-priority',
+        '  $ tara-gguf recommend model-f16.gguf --target-size 100MB --fast',
+      ].join('\n'));
   },
-  async run({ args, options, config, signal }): Promise<CommandResult> {
-    const path = args[0];
-    if (path === undefined) throw new TaraError('TARA_USAGE', { reason: 'missing argument model' });
-    const size = (name: string, flag: string): number | null => {
-      const given = text(options, name);
-      return given === null ? null : parseBytes(flag, given);
-    };
-    const threshold = text(options, 'qualityThreshold');
-    const wishes: Wishes = {
-      targetSize: size('targetSize', '--target-size'),
-      memory: size('memory', '--memory'),
-      qualityThreshold: threshold === null ? null : parseFraction('--quality-threshold', threshold),
-      speedPriority: parseSwitch('--speed-priority', options.speedPriority),
-    };
-    const model = await sizesOf(path, allowedRules(configSchema.parse(config ?? {})), signal);
-    const { choice, reasons } = recommend(model.sizes, wishes);
-    const presets = bySize(model.sizes).map((item) => ({ ...item, originalLabel: PRESET_RULES.find(({ name }) => name === item.preset)?.label ?? null }));
-    const rows = presets.map(({ preset, bytes, bitsPerWeight, types }) => `${preset === choice.preset ? '*' : ' '} ${preset.padEnd(8)}${String(bytes).padStart(14)}${bitsPerWeight.toFixed(2).padStart(8)}${labelOf(preset).padStart(8)}  ${typesLine(types)}`);
-    return {
-      json: { model: path, modelBytes: model.bytes, recommended: choice.preset, bytes: choice.bytes, bitsPerWeight: choice.bitsPerWeight, measured: false, reasons, presets },
-      text: [`${choice.preset}: ${choice.bytes} bytes, ${choice.bitsPerWeight.toFixed(2)} bits per weight`, ...reasons.map((reason) => `- ${reason}`), `- ${NOT_MEASURED}`, '', `  ${'preset'.padEnd(8)}${'bytes'.padStart(14)}${'bits/w'.padStart(8)}${'label'.padStart(8)}  tensors by type`, ...rows].join('\n'),
-    };
+  async run(context): Promise<CommandResult> {
+    const request = asked(context);
+    const { model, imatrix, wishes, threads } = request;
+    const candidates = presetCandidates(allowedRules(configSchema.parse(context.config ?? {})));
+    const { reference, files } = await planBenchmark({ model, candidates, imatrix, signal: context.signal });
+    if (request.fast) return estimated(request, reference, files);
+    if (request.calibration.length === 0) return measure(request, context, reference, files, candidates);
+    const sink = context.progress('searching a mix');
+    return withMix(
+      { compressor: context.use(compressor), model, reference, texts: request.calibration, budget: wishes.targetSize, speedPriority: wishes.speedPriority, threads, signal: context.signal, onProgress: (fraction, detail) => sink.report(fraction, detail) },
+      (mix) => {
+        sink.done();
+        return measure(request, context, reference, files, [...candidates, mix]);
+      },
+    ).finally(() => sink.done());
   },
 };
 

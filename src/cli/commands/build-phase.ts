@@ -4,7 +4,7 @@ import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildS
 import { adapterName, modelsOf } from '../../phases/build/files.js';
 import { buildPhase, type BuildReport } from '../../phases/build/build.js';
 import { LAYOUTS, MERGES, compressionType, layoutName, mergeName, phaseNumber, quantizationName } from '../../phases/settings.js';
-import { CAPABILITIES } from '../../kernel/capabilities.js';
+import { CAPABILITIES, type CompressionMeasured } from '../../kernel/capabilities.js';
 import { hooks } from '../../kernel/services.js';
 import type { ProgressSink } from '../../kernel/command.js';
 import { TaraError } from '../../errors.js';
@@ -79,7 +79,7 @@ function dryRun({ phase: { number, settings }, base, layout, domains, merge, wei
   const quantization = options.quantization ?? settings.quantization;
   const adapters = domains.map(({ name, path }) => ({ name, dir: path, weight: weights[name] ?? 0 }));
   const files = [
-    ...modelsOf(layout, number, quantization, adapters, null).map(({ name, domain }) => ({ name, role: 'model', domain })),
+    ...modelsOf(layout, number, (options.compressionType ?? settings.compressionType) === 'hybrid' ? 'hybrid' : quantization, adapters, null).map(({ name, domain }) => ({ name, role: 'model', domain })),
     ...(layout === 'adapters' ? domains.map(({ name }) => ({ name: adapterName(number, name), role: 'adapter', domain: name })) : []),
   ];
   const json = { phase: number, base, layout, merge, domains: domains.map(({ name, path }) => ({ name, path, weight: weights[name] ?? null })), quantization, files };
@@ -87,6 +87,10 @@ function dryRun({ phase: { number, settings }, base, layout, domains, merge, wei
   const names = domains.map(({ name }) => (merge === null || merge === 'auto' ? name : `${name} (${weights[name]})`)).join(', ');
   return { json, text: `would build ${names} on ${base} as ${quantization} in the layout ${layout}${how}: ${files.map(({ name }) => name).join(', ')}` };
 }
+
+/** What quantizing cost the main file, and would have cost as the preset. */
+const quantized = ({ file, preset }: CompressionMeasured): string =>
+  `KL divergence ${file.kld.toPrecision(3)} (the preset: ${preset.kld.toPrecision(3)} with ${formatBytes(preset.bytes)}), most likely token agrees ${(file.topTokenAgreement * 100).toFixed(1)} % (${(preset.topTokenAgreement * 100).toFixed(1)} %)`;
 
 function describe(report: BuildReport): string {
   const merge = report.merge && Object.entries(report.merge).map(([name, value]) => (name === 'method' ? String(value) : `${name} ${String(value)}`)).join(', ');
@@ -97,6 +101,7 @@ function describe(report: BuildReport): string {
       ...(merge === null ? [] : [['merge', `${merge}: ${report.domains.map((name) => `${name} ${Number((report.weights[name] ?? 0).toFixed(4))}`).join(', ')}`] as const]),
       ['size', `${formatBytes(report.bytes)}${report.files.length > 1 ? ` in ${report.files.length} files` : ''} (${(report.ratio * 100).toFixed(1)} % of the base)`],
       ['type', `${report.type}: ${Object.entries(report.types).map(([type, count]) => `${count} x ${type}`).join(', ')}`],
+      ...(report.compression === null ? [] : [['against float', quantized(report.compression)] as const]),
       ['time', `${formatSeconds(report.seconds)} (plan ${formatSeconds(report.planSeconds)}, merge and quantize ${formatSeconds(report.runSeconds)})`],
       ['peak memory', formatBytes(report.peakRssBytes)],
     ]),
@@ -118,12 +123,12 @@ const command: CoreCommand = {
       .option('--density <number>', 'share of each adapter that ties and dare keep (default: 0.4 and 0.5)')
       .option('--scale <number>', 'factor on what is added to the base (default: 0.4 in task-arithmetic, else 1)')
       .option('--seed <number>', "of dare's random choice (default: 0)")
-      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by and --merge regmean learns from (default: the domains' own)")
+      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by, --merge regmean learns from and hybrid compression measures on (default: the domains' own)")
       .option('--measure <what>', "on the domains' texts: full (this build, the base, each own adapter), build or none (default: full)")
       .option('--no-measure', 'the same as --measure none')
       .option('--threads <count>', 'threads for merging and quantizing (default: all cores)');
     addDryRun(command);
-    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4', 'build-phase 1 --layout adapters', 'build-phase 1 --merge auto --calibration ./calibration'));
+    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4', 'build-phase 1 --layout adapters', 'build-phase 1 --merge auto --calibration ./calibration', 'build-phase 1 --compression-type hybrid --calibration ./calibration'));
   },
   async run(context) {
     const number = phaseNumber(argument(context.args, 0, 'phase'));

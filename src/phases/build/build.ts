@@ -5,10 +5,11 @@ import type { MergeSettings } from '../../convert/adapters/merge.js';
 import { asTaraError, TaraError } from '../../errors.js';
 import type { Engine } from '../../engine/index.js';
 import { weightFiles } from '../../formats/index.js';
-import type { Compressor } from '../../kernel/capabilities.js';
+import type { CompressionMeasured, Compressor } from '../../kernel/capabilities.js';
 import type { HookCaller } from '../../kernel/services.js';
 import { sharedPool, type Pool } from '../../workers/index.js';
-import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type WrittenModels } from './files.js';
+import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type ModelFile, type WriteOptions, type WrittenModels } from './files.js';
+import { HYBRID, writeHybrids } from './hybrid.js';
 import { buildInputs, type BuildInputs, type BuildOptions } from './inputs.js';
 import { mergeEvidence, settleMerge, type SettledMerge } from './merge.js';
 import { phaseMetadata } from './metadata.js';
@@ -38,8 +39,10 @@ export interface BuildReport {
   readonly files: readonly BuildFile[];
   /** Of all files. */
   readonly bytes: number;
-  /** The preset that was written; a budget may have chosen another one than was asked for. */
+  /** The preset that was written, or hybrid; a budget may have chosen another one than was asked for. */
   readonly type: string;
+  /** The main file against its unquantized model, as hybrid compression measured it; null otherwise. */
+  readonly compression: CompressionMeasured | null;
   /** Why another preset was written, and what was merged otherwise, one line each. */
   readonly evidence: readonly string[];
   /** Tensors of each ggml type in the main file. */
@@ -66,7 +69,7 @@ export interface BuildReport {
 export const peakRss = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** What a build needs while it runs; removed at its end. */
-const workFolder = ({ folder }: Build, part: 'clean' | 'merge' | 'reference'): string => join(folder, 'work', part);
+const workFolder = ({ folder }: Build, part: 'clean' | 'merge' | 'reference' | 'hybrid'): string => join(folder, 'work', part);
 
 /** Lets plugins replace each domain's adapter by a checked, cleaned copy. */
 async function cleanAdapters(inputs: BuildInputs, workDir: string, services: BuildServices, options: BuildOptions): Promise<Map<string, string>> {
@@ -106,15 +109,21 @@ async function make(build: Build, inputs: BuildInputs, services: BuildServices, 
   const partial = join(build.folder, 'partial');
   await mkdir(partial);
   const loras = layout === 'adapters' ? await writeAdapters(partial, base, number, adapters, common) : [];
-  const choice = await chooseTypes(inputs, build, services.compressor, {
-    models: layout === 'per-domain' ? domains.length : 1, taken: loras.reduce((sum, { bytes }) => sum + bytes, 0), ...common,
-  });
-  services.registry.builds.compressing(build.id);
+  const taken = loras.reduce((sum, { bytes }) => sum + bytes, 0);
   const merged = adapters.map((adapter) => ({ ...adapter, dir: settled.rewritten?.get(adapter.name)?.dir ?? adapter.dir }));
-  const models = modelsOf(layout, number, choice.preset, merged, settled.merge);
-  const written = await writeModels(partial, base, choice.preset, models, ({ adapters: inside }) => metadata(inside), {
-    ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail),
-  });
+  const write: WriteOptions = { ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail) };
+  const metadataOf = ({ adapters: inside }: ModelFile) => metadata(inside);
+  if (build.compressionType === HYBRID) {
+    services.registry.builds.compressing(build.id);
+    const written = await writeHybrids({
+      inputs, build, compressor: services.compressor, models: modelsOf(layout, number, HYBRID, merged, settled.merge), metadata: metadataOf,
+      folder: partial, workDir: workFolder(build, 'hybrid'), cacheDir: join(services.registry.home.cache, 'hybrid'), taken, options, write,
+    });
+    return { ...settled, ...written, files: await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]), adapters };
+  }
+  const choice = await chooseTypes(inputs, build, services.compressor, { models: layout === 'per-domain' ? domains.length : 1, taken, ...common });
+  services.registry.builds.compressing(build.id);
+  const written = await writeModels(partial, base, choice.preset, modelsOf(layout, number, choice.preset, merged, settled.merge), metadataOf, write);
   const files = await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]);
   return { ...settled, ...written, files, choice, adapters };
 }
@@ -174,7 +183,7 @@ export async function buildPhase(services: BuildServices, number: number, option
     await rm(join(build.folder, 'work'), { recursive: true, force: true });
     const report: BuildReport = {
       build: build.id, phase: number, layout: inputs.layout, output, files, bytes,
-      type: choice.preset, evidence: [...mergeEvidence(made), ...choice.evidence], types,
+      type: choice.label, compression: choice.measured, evidence: [...mergeEvidence(made), ...choice.evidence], types,
       ratio: bytes / (await weightFiles(inputs.base)).reduce((sum, { bytes: of }) => sum + of, 0),
       domains: inputs.domains.map(({ name }) => name),
       merge, weights, tried, seconds, planSeconds, runSeconds, peakRssBytes, quality,

@@ -40,12 +40,12 @@ const LORA_TYPE = 'f16';
 
 export const adapterName = (phase: number, domain: string): string => `phase-${phase}-${domain}-lora.gguf`;
 
-/** The models of a layout, the main one first. */
-export function modelsOf(layout: Layout, phase: number, preset: string, adapters: readonly DomainAdapter[], merge: MergeSettings | null): ModelFile[] {
+/** The models of a layout, the main one first; `label` is the preset, or hybrid. */
+export function modelsOf(layout: Layout, phase: number, label: string, adapters: readonly DomainAdapter[], merge: MergeSettings | null): ModelFile[] {
   switch (layout) {
-    case 'merged': return [{ name: `phase-${phase}-${preset}.gguf`, domain: null, adapters, merge }];
-    case 'adapters': return [{ name: `phase-${phase}-base-${preset}.gguf`, domain: null, adapters: [], merge: null }];
-    case 'per-domain': return adapters.map((adapter) => ({ name: `phase-${phase}-${adapter.name}-${preset}.gguf`, domain: adapter.name, adapters: [adapter], merge: null }));
+    case 'merged': return [{ name: `phase-${phase}-${label}.gguf`, domain: null, adapters, merge }];
+    case 'adapters': return [{ name: `phase-${phase}-base-${label}.gguf`, domain: null, adapters: [], merge: null }];
+    case 'per-domain': return adapters.map((adapter) => ({ name: `phase-${phase}-${adapter.name}-${label}.gguf`, domain: adapter.name, adapters: [adapter], merge: null }));
   }
 }
 
