@@ -65,11 +65,11 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     await checkSpace(folder, Math.max(...planned.map(({ file }) => file.bytes)) + 2 * model.vocabularySize * chunks * (contextSize / 2));
     const prompt = await beginning(firstText);
     const tokens = speedTokens(model);
+    await using engine = createEngine();
     const timed = (file: string): Promise<Speed | null> =>
-      runs === 0 ? Promise.resolve(null) : measureSpeed({ path: file, text: prompt, promptTokens: tokens.prompt, decodeTokens: tokens.decode, threads, runs }, signal);
+      runs === 0 ? Promise.resolve(null) : measureSpeed({ engine, path: file, text: prompt, promptTokens: tokens.prompt, decodeTokens: tokens.decode, threads, runs, signal });
 
     const share = 1 / (planned.length + 1);
-    await using engine = createEngine();
     await using yardstick = await createYardstick({
       reference: path, text: texts, contextSize, chunks, threads, engine, workFile: join(folder, 'reference.logits'), signal,
       onProgress: (fraction) => tell(share * COMPARED * fraction, `${model.file.name}: perplexity`),

@@ -49,13 +49,13 @@ export interface BenchmarkTensor {
   readonly bytes: number;
 }
 
-/** Measured in a process of its own that loads the file and answers: medians of the runs. */
+/** Of loading the file and answering: medians of the runs. */
 export interface Speed {
   readonly loadMs: number;
   readonly promptTokensPerSecond: number;
   /** Null where the model ended its answer at once in every run. */
   readonly decodeTokensPerSecond: number | null;
-  /** The most memory that the process had resident: weights, context and Node itself. */
+  /** Resident memory that loading and answering took beyond what the process had before: weights and context. */
   readonly memoryBytes: number;
 }
 

@@ -17,7 +17,7 @@ export interface Option {
   /** Share of tokens for which it finds the same most likely successor as the model, 0..1. */
   readonly topTokenAgreement: number;
   readonly decodeTokensPerSecond: number | null;
-  /** Of a process that answers with it. */
+  /** To load it and answer. */
   readonly memoryBytes: number | null;
 }
 
@@ -41,7 +41,7 @@ export interface Choice<Item extends Option> {
 /** Speeds so close are the same: quality decides. */
 const SAME_SPEED = 0.03;
 
-/** What must fit into the memory: the process where it was measured, else the file. */
+/** What must fit into the memory: what answering took where it was measured, else the file. */
 const memoryOf = ({ memoryBytes, bytes }: Option): number => memoryBytes ?? bytes;
 
 const least = <Item>(items: readonly Item[], cost: (item: Item) => number): Item | undefined =>
