@@ -1,13 +1,10 @@
 // Reads a domain's texts with a runner's model and adds the inputs of the fusion's matrices to its moments.
 #pragma once
 
-#include <exception>
 #include <unordered_map>
 
-#include "engine/context.h"
-#include "engine/guest.h"
-#include "engine/vocab.h"
 #include "measure/fusion.h"
+#include "measure/observing_guest.h"
 
 namespace tara::measure {
 
@@ -17,34 +14,30 @@ struct Reading {
   double weight = 1;  // how much the domain's moments count
 };
 
-// Ends with { tokens }; progress { done, total } in tokens.
-class Observer : public Guest {
+// Ends with { tokens }.
+class Observer : public ObservingGuest {
  public:
   // Throws TARA_INTERNAL when another job works on the fusion.
   Observer(JobPtr job, std::shared_ptr<Fusion> fusion, Reading reading);
 
   void begin(const Lodging & lodging) override;
-  bool step() override;
 
  private:
-  static bool on_node(ggml_tensor * node, bool ask, void * self) noexcept;
-  Matrix * wanted(const ggml_tensor * node);
-  void take(Matrix & matrix, const ggml_tensor * inputs);
+  bool wants(const ggml_tensor * node) override;
+  bool take(const ggml_tensor * node) override;
+  void begin_graph() override;
+  void finish() override;
+  // Null when it is no product of one.
+  Matrix * matrix_of(const ggml_tensor * node);
 
   Occupied occupied_;
   Fusion & fusion_;
-  const Reading reading_;
+  const size_t domain_;
+  const double weight_;
   std::unordered_map<std::string, Matrix *> by_tensor_;
   Threads * threads_ = nullptr;
-  std::unique_ptr<Context> context_;
-  Batch batch_;
-  size_t text_ = 0;
-  size_t fed_ = 0;
-  size_t done_ = 0;
-  size_t total_ = 0;
   std::unordered_map<const ggml_tensor *, std::string> first_reader_;  // of each tensor of the graph under way
-  std::vector<float> staged_;
-  std::exception_ptr failure_;  // must not pass through ggml
+  std::vector<char> staged_;  // a copy from another device
 };
 
 }  // namespace tara::measure
