@@ -1,6 +1,7 @@
 /**
  * Convert: Hugging Face checkpoints, GGUF files and PEFT adapters as plans, and those plans run. Describes
- * architectures and tokenizers. checkpoint/, gguf/ and adapters/ hold what is known of each kind of source.
+ * architectures and tokenizers. checkpoint/, gguf/ and adapters/ hold what is known of each kind of source; reuse/ keeps
+ * quantized tensors for a next run.
  * May import formats, plan, workers, errors.
  */
 export { ARCHITECTURES, type Architecture } from './architectures/index.js';

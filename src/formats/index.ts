@@ -1,6 +1,7 @@
 /**
  * Formats: reads GGUF, safetensors, checkpoints and PEFT adapters, headers only, and refuses what
- * is not sound before anything native sees it. Writes GGUF headers. gguf/ holds that format, peft/ adapters.
+ * is not sound before anything native sees it; importance matrices whole. Writes GGUF headers, safetensors and
+ * importance matrices. gguf/ holds the first format, peft/ adapters.
  * May import src/errors.ts alone.
  */
 export * from './checkpoint.js';
