@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 namespace tara {
 
@@ -10,6 +11,13 @@ namespace {
 constexpr size_t DEFAULT_CONTEXT = 4096;
 // Tokenizing more than this takes long enough to count as CPU work.
 constexpr size_t LONG_TEXT = 64 * 1024;
+
+// What a guest holds is free before its end is told: the next job may want it at once.
+void evict(GuestPtr guest, const Failure & failure) {
+  const JobPtr job = guest->job;
+  guest.reset();
+  job->fail(job->cancelled() ? Failure{"TARA_ABORTED"} : failure);
+}
 
 Failure disposed() { return {"TARA_DISPOSED", {{"what", "the model"}}}; }
 
@@ -157,7 +165,7 @@ void Runner::serve_guest() {
     if (arrived) guest_->begin({weights_, *threads_, closing_, context_tokens_});
     if (guest_->step()) return;
   } catch (...) {
-    guest_->job->fail(current_failure());
+    evict(std::move(guest_), current_failure());
   }
   guest_.reset();
 }
@@ -177,6 +185,8 @@ void Runner::end(const Failure & failure) noexcept {
   if (embedder_) embedder_->fail_all(failure);
   desk_.close();
   std::vector<JobPtr> closers;
+  std::deque<GuestPtr> guests;
+  if (guest_) guests.push_back(std::move(guest_));
   {
     std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
@@ -184,13 +194,12 @@ void Runner::end(const Failure & failure) noexcept {
     for (auto & sequence : waiting_) fail(*sequence->job);
     for (auto & request : waiting_embeds_) fail(*request.job);
     waiting_.clear();
-    for (auto & guest : waiting_guests_) fail(*guest->job);
-    if (guest_) fail(*guest_->job);
     waiting_embeds_.clear();
+    std::move(waiting_guests_.begin(), waiting_guests_.end(), std::back_inserter(guests));
     waiting_guests_.clear();
     closers.swap(closers_);
   }
-  guest_.reset();
+  for (auto & guest : guests) evict(std::move(guest), failure);
   embedder_.reset();
   scheduler_.reset();
   threads_.reset();
@@ -295,7 +304,7 @@ void Runner::host(GuestPtr guest) {
       return;
     }
   }
-  guest->job->fail(disposed());
+  evict(std::move(guest), disposed());
 }
 
 void Runner::tokenize(JobPtr job, Prompt prompt) {

@@ -130,6 +130,7 @@ struct Solving {
   const double shrink;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
+  Failure failure;  // of the worker that set `failed`
 };
 
 // { fusion, shrink, threads }. Chunks { matrix, domain } with A' as float32; ends with { unseen: tensors that no text met }.
@@ -152,18 +153,18 @@ void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
         }
         solving->job->progress({{"done", input + 1}, {"total", fusion.inputs.size()}});
       } catch (...) {
-        solving->failed = true;
-        solving->job->fail(current_failure());
+        if (!solving->failed.exchange(true)) solving->failure = current_failure();
       }
     }
   };
   const auto finish = [solving] {
-    if (solving->job->cancelled()) return solving->job->fail({"TARA_ABORTED"});
     Json unseen = Json::array();
     for (const auto & matrix : solving->occupied.fusion->matrices) {
       if (matrix.input < 0) unseen.push_back(matrix.tensor);
     }
     solving->occupied.release();
+    if (solving->job->cancelled()) return solving->job->fail({"TARA_ABORTED"});
+    if (solving->failed) return solving->job->fail(solving->failure);
     solving->job->done({{"unseen", unseen}});
   };
   Executor::get().submit(threads == 0 ? Executor::get().size() : threads, work, finish);
