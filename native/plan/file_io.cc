@@ -19,6 +19,7 @@ namespace tara::plan {
 namespace {
 
 constexpr size_t MAX_TRANSFER = size_t{1} << 30;  // Linux moves at most 2 GiB in one call
+constexpr int64_t FLUSH_BYTES = 16 << 20;
 constexpr double MTIME_TOLERANCE_MS = 0.01;       // a double of milliseconds holds a nanosecond time to 0.0003 ms
 
 double mtime_ms(const struct stat & info) {
@@ -164,7 +165,8 @@ void OutputFile::fail(int error) const {
   throw Error("TARA_WRITE_FAILED", {{"path", path_}, {"reason", std::strerror(error)}});
 }
 
-void OutputFile::write(const void * from, size_t bytes, int64_t offset) const {
+void OutputFile::write(const void * from, size_t bytes, int64_t offset) {
+  const auto count = static_cast<int64_t>(bytes);
   const auto * at = static_cast<const char *>(from);
   while (bytes > 0) {
     const ssize_t put = pwrite(fd_, at, bytes < MAX_TRANSFER ? bytes : MAX_TRANSFER, offset);
@@ -176,6 +178,11 @@ void OutputFile::write(const void * from, size_t bytes, int64_t offset) const {
     offset += put;
     bytes -= static_cast<size_t>(put);
   }
+#ifdef __linux__
+  const int64_t before = written_.fetch_add(count, std::memory_order_relaxed);
+  // Only a start: whatever becomes of it, sync() tells.
+  if (before / FLUSH_BYTES != (before + count) / FLUSH_BYTES) sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
 }
 
 void OutputFile::sync() const {
