@@ -11,6 +11,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include "env/error.h"
 
@@ -19,7 +23,7 @@ namespace tara::plan {
 namespace {
 
 constexpr size_t MAX_TRANSFER = size_t{1} << 30;  // Linux moves at most 2 GiB in one call
-constexpr int64_t FLUSH_BYTES = 16 << 20;
+constexpr int64_t FLUSH_BYTES = 16 << 20;         // written between two starts of writing back
 constexpr double MTIME_TOLERANCE_MS = 0.01;       // a double of milliseconds holds a nanosecond time to 0.0003 ms
 
 double mtime_ms(const struct stat & info) {
@@ -60,6 +64,14 @@ void remove_stale(const std::string & path) {
   }
   closedir(listing);
 }
+
+#ifdef __linux__
+// There, to reserve is to allocate page by page, which workers do side by side when they write.
+bool in_memory(int fd) {
+  struct statfs info;
+  return fstatfs(fd, &info) == 0 && info.f_type == TMPFS_MAGIC;
+}
+#endif
 
 std::string random_suffix() {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -150,12 +162,14 @@ void OutputFile::create() {
 
 void OutputFile::reserve() {
 #ifdef __linux__
-  int result;
-  do {
-    result = fallocate(fd_, 0, 0, bytes_);
-  } while (result != 0 && errno == EINTR);
-  if (result == 0) return;
-  if (errno != EOPNOTSUPP && errno != ENOSYS) fail(errno);
+  if (!in_memory(fd_)) {
+    int result;
+    do {
+      result = fallocate(fd_, 0, 0, bytes_);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return;
+    if (errno != EOPNOTSUPP && errno != ENOSYS) fail(errno);
+  }
 #endif
   if (ftruncate(fd_, bytes_) != 0) fail(errno);
 }

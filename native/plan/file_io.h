@@ -32,7 +32,7 @@ class SourceFile {
   int fd_ = -1;
 };
 
-// A temporary file beside `path`, reserved to its full size, which takes the place of `path` at publish().
+// A temporary file beside `path`, of its full size and, but in memory, reserved, which takes the place of `path` at publish().
 // Destroyed unpublished, it removes itself. It holds a lock, so that a later run can tell what a killed one left.
 class OutputFile {
  public:
