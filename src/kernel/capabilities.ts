@@ -303,6 +303,8 @@ export interface CompressionProposal {
   readonly evidence: readonly string[];
   /** The importance matrix that the file is to be written with. */
   readonly imatrix?: string;
+  /** Factors for error feedback that it is to be rounded with. */
+  readonly feedback?: string;
   /** The file as it will be, where it was measured. */
   readonly measured?: CompressionMeasured;
 }
