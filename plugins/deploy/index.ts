@@ -12,7 +12,7 @@ export default definePlugin<DeployConfig>({
   version: '0.1.0',
   kernel: '^0.1.0',
   apiVersion: 1,
-  optional: ['router', 'emotion', 'cleaner'],
+  optional: ['router', 'emotion'],
   provides: ['deployer'],
   config: configSchema,
   commands: [

@@ -26,7 +26,13 @@ async function stateBefore(target: string, current: Current, ids: readonly strin
   if (current.replaced === null) return undefined;
   const before = parseCurrent(String(await readBlob(target, current.replaced).catch(() => '{}')));
   if ('fault' in before || !Object.values(before.phases).every(({ release }) => ids.includes(release))) return undefined;
-  return { release: before.release, phases: before.phases, layout: before.layout, exact: before.surface };
+  const exact = current.surface.flatMap((file): SurfaceFile[] => {
+    if (file.linked || file.before === null) return [];
+    const known = before.surface.find(({ path }) => path === file.path);
+    // What somebody changed after that switch is theirs: it is part of the file now.
+    return [{ ...file, written: file.before, base: known?.written === file.before ? known.base : file.before }];
+  });
+  return { release: before.release, phases: before.phases, layout: before.layout, exact };
 }
 
 /** The state with one release in its phase's place. Throws TARA_RELEASE_NOT_FOUND, TARA_DEPLOY_CORRUPT. */

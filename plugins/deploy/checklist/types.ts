@@ -1,6 +1,6 @@
 /** What a check of the production checklist is given, and what it answers. */
 import type { Build, Domain, Phase } from 'tara-gguf';
-import type { Cleaner, Deployer, DeployFile, Emotion, Router, TargetLayout } from 'tara-gguf/plugin';
+import type { Deployer, DeployFile, Emotion, HookCaller, Router, TargetLayout } from 'tara-gguf/plugin';
 import type { DeployConfig } from '../config.js';
 
 export interface CheckInput {
@@ -16,7 +16,7 @@ export interface CheckInput {
   /** A folder for what checks write; emptied afterwards. */
   readonly scratch: string;
   readonly config: DeployConfig;
-  readonly cleaner: Cleaner | undefined;
+  readonly hooks: HookCaller;
   readonly emotion: Emotion | undefined;
   readonly router: Router | undefined;
   readonly deployer: Deployer;

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { registryAccess, type RegistryAccess } from 'tara-gguf';
-import { cleaner, deployer, emotion, router, TaraError, type CommandContext, type CommandModule, type Token } from 'tara-gguf/plugin';
+import { deployer, emotion, hooks, router, TaraError, type CommandContext, type CommandModule, type Token } from 'tara-gguf/plugin';
 import { builtPhase } from '../build-request.js';
 import { CHECKS, runChecks } from '../checklist/index.js';
 import { checklistMarkdown } from '../checklist/markdown.js';
@@ -72,7 +72,7 @@ const command: CommandModule = {
       const input: CheckInput = {
         phase: known.phase, domains: known.domains, build: known.build, owner: known.owner, files: built.files, metadata: built.metadata,
         target: resolve(targetOf(positional, options) ?? await lastTarget(registry, phase)), targetLayout: layoutOf(options), scratch, config: config as DeployConfig,
-        cleaner: found(use, cleaner), emotion: found(use, emotion), router: found(use, router), deployer: use(deployer), signal,
+        hooks: use(hooks), emotion: found(use, emotion), router: found(use, router), deployer: use(deployer), signal,
       };
       const items = await runChecks(input, known.waivers, (index, title) => bar.report(index / CHECKS.length, title));
       const result = { phase, build: built.build, ready: items.every(({ verdict }) => verdict !== 'fail'), owner: known.owner, items };

@@ -7,7 +7,7 @@ import { PARTIAL, type Current, type Manifest } from './format.js';
 import { usedReleases } from './readers.js';
 import { addToJournal, blobsFolder, parseCurrent, phaseOf, readCurrent, readManifest, releaseFolder, releaseIds, releasesFolder } from './target.js';
 
-const releasesOf = (current: Current): string[] => [current.release, ...Object.values(current.phases).map(({ release }) => release), ...(current.previous === null ? [] : [current.previous])];
+const servedBy = ({ phases }: Current): string[] => Object.values(phases).map(({ release }) => release);
 
 /** The state that a rollback goes back to, where it is known. */
 async function stateBefore(target: string, current: Current): Promise<Current | undefined> {
@@ -32,7 +32,8 @@ export async function spareReleases(target: string, keep: number): Promise<strin
   const current = await readCurrent(target);
   if (current === undefined || 'fault' in current) return [];
   const manifests = await manifestsOf(target);
-  const pointed = new Set([...releasesOf(current), ...releasesOf(await stateBefore(target, current) ?? current)]);
+  const before = await stateBefore(target, current);
+  const pointed = new Set([...servedBy(current), ...(current.previous === null ? [] : [current.previous]), ...(before ? servedBy(before) : [])]);
   const kept = new Map<number, number>();
   const spare: string[] = [];
   for (const id of await releaseIds(target)) {
@@ -57,7 +58,7 @@ export async function removeReleases(target: string, ids: readonly string[]): Pr
   }
 }
 
-const hashesOf = (current: Current): string[] => [...(current.replaced === null ? [] : [current.replaced]), ...current.surface.flatMap(({ base, written }) => (base === null ? [written] : [base, written]))];
+const hashesOf = (current: Current): string[] => [...(current.replaced === null ? [] : [current.replaced]), ...current.surface.flatMap(({ base, before, written }) => [base, before, written].filter((hash) => hash !== null))];
 
 /** Removes blobs that nothing needs; call it with the lock held, when no switch is under way. Keeps all where something cannot be read. */
 export async function collectBlobs(target: string): Promise<void> {

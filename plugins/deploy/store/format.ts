@@ -31,6 +31,8 @@ const surfaceSchema = z.object({
   path: innerPath,
   /** Without anything of ours. */
   base: sha256.nullable(),
+  /** As the switch found it. */
+  before: sha256.nullable().default(null),
   written: sha256,
   /** A second name of its blob; text is written anew instead, since people edit it. */
   linked: z.boolean().default(false),

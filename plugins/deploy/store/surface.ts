@@ -63,7 +63,7 @@ async function planBlob({ target, work, current }: SurfaceInput, { path, blob }:
   const known = current?.surface.find((file) => file.path === path);
   const present = await presentHash(target, path, [blob, known?.written ?? null], work);
   if (present !== null && present !== blob && present !== known?.written) throw new TaraError('TARA_DEPLOY_TARGET', { target, reason: `${path} is there already and is not ours` });
-  const file: SurfaceFile = { path, base: null, written: blob, linked: true };
+  const file: SurfaceFile = { path, base: null, before: present, written: blob, linked: true };
   return present === blob ? { file } : { file, change: { path, before: present, after: blob, linked: true } };
 }
 
@@ -73,11 +73,11 @@ async function planText({ target, current, exact }: SurfaceInput, { path, merge 
   const before = bytes === null ? null : await saveBytes(target, bytes);
   const untouched = known !== undefined && known.written === before;
   const asItWas = untouched ? exact?.find((file) => file.path === path) : undefined;
-  let file = asItWas;
+  let file = asItWas && { ...asItWas, before };
   if (file === undefined) {
     const base = untouched ? known.base : before;
     const text = merge(base === null ? null : (await readBlob(target, base)).toString('utf8'));
-    file = { path, base, written: await saveBytes(target, text), linked: false };
+    file = { path, base, before, written: await saveBytes(target, text), linked: false };
   }
   return before === file.written ? { file } : { file, change: { path, before, after: file.written, linked: false } };
 }
