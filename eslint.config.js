@@ -9,7 +9,7 @@ const ROOMS = {
   engine: ['formats'],
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
-  models: ['engine', 'formats'],
+  models: ['engine', 'formats', 'kernel'],
   measure: ['engine', 'formats', 'models'],
   page: ['workers'],
   benchmark: ['measure', 'convert', 'engine', 'formats', 'workers', 'page'],

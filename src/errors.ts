@@ -60,6 +60,7 @@ export const ERRORS = {
   TARA_TYPE_UNKNOWN: entry(2, 400, 'unknown quantization {type}', 'One of: {known}.'),
   TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Give one with --imatrix, or choose a type that needs none: {known}.'),
   TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE`; or go on without it.'),
+  TARA_FEEDBACK_INVALID: entry(1, 422, '{path} cannot be used for error feedback: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE --feedback FILE`; or go on without it.'),
   TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),

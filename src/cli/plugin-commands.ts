@@ -27,7 +27,7 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
 ];
 
 /** The host with the built-in plugins and those of tara.config in `cwd`; nothing is started yet. TARA_CONFIG_FILE_INVALID. */
-export async function loadPluginCommands(home: Home, cwd: string): Promise<Host> {
+export async function loadPluginCommands(home: Home, cwd: string, embeddingModel: string | undefined): Promise<Host> {
   const { bootHost } = await import('../boot.js');
-  return bootHost(home, cwd, { reservedCommands: CORE_COMMANDS.map((command) => command.name) });
+  return bootHost(home, cwd, { reservedCommands: CORE_COMMANDS.map((command) => command.name), embeddingModel });
 }

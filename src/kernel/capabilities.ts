@@ -1,6 +1,6 @@
 /**
- * The five capabilities: what the core asks of plugins. Interfaces and tokens only; the core has a
- * plain fallback for each. At most one plugin provides a capability. Every method is asynchronous,
+ * The capabilities: what the core asks of plugins (the embedder: what plugins ask of the core). Interfaces and
+ * tokens only; the core has a plain fallback for each. At most one plugin provides a capability. Every method is asynchronous,
  * so that an implementation can load its heavy half at the first call. Sizes are bytes, times
  * seconds, paths absolute or relative to the working directory; methods fail with a TaraError.
  */
@@ -102,6 +102,22 @@ export interface Emotion {
 }
 
 export const emotion = createCapability<Emotion>('emotion');
+
+// embedder: what a text means, as a vector; the core provides it where an embedding model is named
+
+export interface Embedder {
+  /** Length of every vector. Loads the model; rejects as `embed`. */
+  dimensions(): Promise<number>;
+  /**
+   * A vector of length 1 for each text, in order; of zeros for a text without words. Only the first 256 tokens of a
+   * text count. Each text is computed once and its vector shared: never write to one. Rejects as the engine's load
+   * and embed do (TARA_FILE_NOT_FOUND, TARA_GGUF_INVALID, TARA_MODEL_UNSUPPORTED …).
+   */
+  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+}
+
+/** Nobody provides it where no embedding model is named: `find` then answers undefined. */
+export const embedder = createCapability<Embedder>('embedder');
 
 // router: which domain answers
 
@@ -358,6 +374,8 @@ export interface CompressionProposal {
   readonly evidence: readonly string[];
   /** The importance matrix that the file is to be written with. */
   readonly imatrix?: string;
+  /** Factors for error feedback that it is to be rounded with. */
+  readonly feedback?: string;
   /** The file as it will be, where it was measured. */
   readonly measured?: CompressionMeasured;
 }

@@ -29,7 +29,8 @@ const command: CoreCommand = {
       .argument('<model>', 'GGUF file, or the target that a phase was deployed to')
       .option('--message <text>', 'one message, then end (default: lines of standard input)')
       .option('--domain <name>', 'answer as this domain instead of asking the router')
-      .option('--user <id>', 'whose history counts');
+      .option('--user <id>', 'whose history counts')
+      .option('--embedding-model <gguf>', 'sentence-embedding model that messages are read with (default: embeddingModel of tara.config)');
     describeSampling(command);
     command.addHelpText('after', examples('chat model.gguf', 'chat model.gguf --message "I feel stressed about my exam" --max-tokens 100', 'chat deploy/phase-1'));
   },
