@@ -6,8 +6,8 @@ export const figure = (svg: string, caption: string): string => `<figure class="
 
 export const facts = (pairs: readonly (readonly [string, string])[]): string => `<dl>${pairs.map(([name, value]) => `<div><dt>${e(name)}</dt><dd>${e(value)}</dd></div>`).join('')}</dl>`;
 
-/** A table that scrolls by itself where it is wider than the page. Cells are texts; the first of a row is its heading. */
-export const htmlTable = (label: string, headings: readonly string[], rows: readonly (readonly string[])[]): string => `<div class="scroll" tabindex="0" role="region" aria-label="${e(label)}"><table>
+/** A table that scrolls by itself where it is wider than the page. Cells are texts; the first of a row is its heading. `kind` is `text` where words outnumber figures. */
+export const htmlTable = (label: string, headings: readonly string[], rows: readonly (readonly string[])[], kind: 'figures' | 'text' = 'figures'): string => `<div class="scroll" tabindex="0" role="region" aria-label="${e(label)}"><table class="${kind}">
 <thead><tr>${headings.map((heading) => `<th scope="col">${e(heading)}</th>`).join('')}</tr></thead>
 <tbody>${rows.map(([first = '', ...cells]) => `<tr><th scope="row">${e(first)}</th>${cells.map((cell) => `<td>${e(cell)}</td>`).join('')}</tr>`).join('\n')}</tbody></table></div>`;
 

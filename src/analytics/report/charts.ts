@@ -16,7 +16,7 @@ interface Line {
 }
 
 /** Lines over the same steps, one colour each; what has no value leaves a gap. */
-function lines(label: string, unit: string, steps: readonly string[], all: readonly Line[]): Drawing {
+function lines(label: string, unit: string, steps: readonly string[], all: readonly Line[], range: object = { scale: true }): Drawing {
   const told = all.map(({ name, points }) => `${name}: ${points.filter(({ value }) => value !== null).map((point) => `${point.name} ${significant(point.value ?? 0)}`).join(', ')}`);
   return {
     width: WIDTH, height: 320, label: `${label}. ${told.join('; ')}.`,
@@ -24,7 +24,7 @@ function lines(label: string, unit: string, steps: readonly string[], all: reado
       grid: fitted(44, 40),
       legend: { top: 0, left: 'center', textStyle: TEXT, itemGap: 24, data: all.map(({ name }) => name) },
       xAxis: { ...AXIS, type: 'category', data: [...steps], splitLine: { show: false } },
-      yAxis: { ...AXIS, type: 'value', scale: true, name: unit, nameLocation: 'middle', nameGap: 52, axisLabel: { ...MUTED, formatter: (value: number) => significant(value) } },
+      yAxis: { ...AXIS, type: 'value', ...range, name: unit, nameLocation: 'middle', nameGap: 52, axisLabel: { ...MUTED, formatter: (value: number) => significant(value) } },
       series: all.map(({ name, points }, index) => ({
         type: 'line', name, symbol: 'circle', symbolSize: 8, color: `var(--part${index % PARTS})`, lineStyle: { color: `var(--part${index % PARTS})`, width: 2 }, itemStyle: { color: `var(--part${index % PARTS})` },
         data: steps.map((step) => points.find((point) => point.name === step)?.value ?? null), connectNulls: true,
@@ -68,7 +68,7 @@ export function statedChart({ stated }: Analytics): Drawing | null {
   const domains = [...new Set(stated.map(({ domain }) => domain))].sort();
   return lines('Quality that was stated of each domain', 'quality, 0 to 1', steps, domains.map((domain) => ({
     name: domain, points: stated.flatMap((one, index) => (one.domain === domain ? [{ name: steps[index] ?? '', value: one.quality }] : [])),
-  })));
+  })), { min: 0, max: 1 });
 }
 
 export interface Titled extends Drawing {

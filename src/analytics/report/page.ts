@@ -17,7 +17,7 @@ const detailOf = ({ detail }: LogEntry): string => Object.entries(detail ?? {}).
 
 function summary({ phases, domains, errors }: Analytics): string {
   const open = errors.filter(({ resolved }) => resolved === null).length;
-  return `${phases.byStatus.deployed ?? 0} of ${phases.total} phases are deployed, ${domains.byStatus.complete ?? 0} of ${domains.total} domains are complete. ${errors.length === 0 ? 'Nothing failed.' : `${errors.length} failures, ${open === 0 ? 'all resolved' : `${open} open`}.`}`;
+  return `${phases.byStatus.deployed ?? 0} of ${phases.total} phases are deployed, ${domains.byStatus.complete ?? 0} of ${domains.total} domains are complete. ${errors.length === 0 ? 'Nothing failed.' : `${errors.length} ${errors.length === 1 ? 'failure' : 'failures'}, ${open === 0 ? 'resolved' : `${open} open`}.`}`;
 }
 
 const section = (id: string, title: string, said: string, body: string): string => (body === '' ? '' : `<section aria-labelledby="${id}">
@@ -31,11 +31,11 @@ const releasesTable = ({ releases }: Analytics): string => (releases.length === 
   figures(one.seconds, ' s'), figures(one.switchMs, ' ms'), figures(one.loadMs, ' ms'), figures(one.firstTokenMs, ' ms'),
 ])));
 
-const log = (label: string, entries: readonly LogEntry[]): string => (entries.length === 0 ? '' : htmlTable(label, ['when (UTC)', 'what', 'of', 'from', 'to', 'more'], [...entries].reverse().map((one) => [when(one.at), one.kind, about(one), one.from ?? '', one.to ?? '', detailOf(one)])));
+const log = (label: string, entries: readonly LogEntry[]): string => (entries.length === 0 ? '' : htmlTable(label, ['when (UTC)', 'what', 'of', 'from', 'to', 'more'], [...entries].reverse().map((one) => [when(one.at), one.kind, about(one), one.from ?? '', one.to ?? '', detailOf(one)]), 'text'));
 
 const errorsTable = ({ errors }: Analytics): string => (errors.length === 0 ? '' : htmlTable('Errors', ['when (UTC)', 'what', 'phase', 'error', 'way out', 'resolved'], [...errors].reverse().map((one) => [
   when(one.at), one.what, String(one.phase ?? ''), one.message, one.hint ?? '', one.resolved === null ? 'open' : `by ${one.resolved.by}, ${when(one.resolved.at)}`,
-])));
+]), 'text'));
 
 const page: PoolTask<Analytics, string> = async (analytics) => {
   const { phases, domains } = analytics;
