@@ -19,4 +19,5 @@ export {
   type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
+export { sharedPool, type Pool, type PoolTask } from './workers/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';

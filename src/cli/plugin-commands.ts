@@ -21,6 +21,9 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
   { name: 'rollback', summary: 'make the release before the current one current again', plugin: 'deploy' },
   { name: 'releases', summary: 'list the releases of a target', plugin: 'deploy' },
   { name: 'route', summary: 'which domain answers a text', plugin: 'router' },
+  { name: 'route-fit', summary: 'fit the router to labelled texts', plugin: 'router' },
+  { name: 'domain-examples', summary: 'add, list or remove example utterances of domains', plugin: 'router' },
+  { name: 'route-history', summary: 'list, export or erase what the router remembers of users', plugin: 'router' },
   { name: 'analyze-emotion', summary: 'the emotions in a text, and whether it is a crisis', plugin: 'emotion' },
 ];
 
