@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { embedder as embedderToken, emotion as emotionToken, hooks as hooksToken, stateFolder, type DomainCandidate, type Embedder, type EmotionAnalysis, type PluginContext, type RouteOptions, type Router } from 'tara-gguf/plugin';
 import type { RouterConfig } from './config.js';
+import { FEWEST, readBatch } from './batch.js';
 import { decide, NO_PAST, type Past } from './decide.js';
 import { eventOf, type Explained } from './explained.js';
 import { signalsOf } from './score/content.js';
@@ -14,10 +15,12 @@ import { createHistories, type Histories } from './state/history.js';
 import { createLru, type CacheStats } from './state/lru.js';
 import { ownDomainsPath, readOwnDomains, type OwnDomains } from './state/own-domains.js';
 import { embedTable } from './table/embedded.js';
+import { readWords, type WordsRead } from './table/read.js';
 import type { Table } from './table/table.js';
 import { createTables } from './table/tables.js';
 import type { ExampleVectors } from './table/vectors.js';
 import { followUpOf } from './text/follow-up.js';
+import { excerptOf } from './text/excerpt.js';
 import { readQuery } from './text/query.js';
 import { wordsOf } from './text/words.js';
 
@@ -26,6 +29,8 @@ export interface RouterService extends Router {
   customScoringFunction: CustomScoring | undefined;
   readonly histories: Histories;
   route(text: string, options?: RouteOptions): Promise<Explained>;
+  /** As route, for many texts, in order; their words are read in parallel and their vectors in batches. */
+  routeBatch(texts: readonly string[], options?: RouteOptions, signal?: AbortSignal): Promise<readonly Explained[]>;
   stats(): { readonly decisions: CacheStats; readonly emotions: CacheStats };
 }
 
@@ -62,21 +67,20 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
     return made;
   }
 
-  async function read(text: string, table: Table) {
-    const words = wordsOf(text);
-    const keywords = table.keywords.match(words);
+  async function read(text: string, table: Table, given: WordsRead | undefined) {
     const found = context.find(embedderToken);
-    if (found !== undefined && words.length > 0) {
+    const { words, keywords, nearest: byWords } = given ?? readWords(text, table, found === undefined);
+    if (found !== undefined && words > 0) {
       try {
-        const [known, [vector = new Float32Array(0)]] = await Promise.all([vectorsOf(table, found), found.embed([text])]);
+        const [known, [vector = new Float32Array(0)]] = await Promise.all([vectorsOf(table, found), found.embed([excerptOf(text)])]);
         const nearest = known.nearest(vector);
-        return { words, keywords, nearest, reading: 'embedding' as const, signals: signalsOf(keywords, nearest, words.length, table.bare) };
+        return { words, keywords, nearest, reading: 'embedding' as const, signals: signalsOf(keywords, nearest, words, table.bare) };
       } catch (thrown) {
         report('routed without sentence embeddings')(thrown);
       }
     }
-    const nearest = table.examples.nearest(words);
-    return { words, keywords, nearest, reading: 'ngrams' as const, signals: signalsOf(keywords, nearest, words.length, table.bare) };
+    const nearest = byWords ?? table.examples.nearest(wordsOf(text));
+    return { words, keywords, nearest, reading: 'ngrams' as const, signals: signalsOf(keywords, nearest, words, table.bare) };
   }
 
   async function analysisOf(text: string, key: string, { emotion, userId }: RouteOptions): Promise<EmotionAnalysis | null> {
@@ -103,10 +107,11 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
     return { past: { lastDomain: history.lastDomain, followUp, affinity: histories.affinity(history) }, version: history.version };
   }
 
-  async function route(text: string, options: RouteOptions = {}): Promise<Explained> {
+  const tableFor = async (options: RouteOptions): Promise<Table> => tables.for((await ownDomains?.get()) ?? NO_DOMAINS, options.candidates);
+
+  async function route(text: string, options: RouteOptions = {}, given?: { readonly table: Table; readonly read: WordsRead }): Promise<Explained> {
     const begin = performance.now();
-    const [own = NO_DOMAINS, fits = SHIPPED] = await Promise.all([ownDomains?.get(), ownFits?.get()]);
-    const table = tables.for(own, options.candidates);
+    const [table, fits = SHIPPED] = await Promise.all([tableFor(options), ownFits?.get()]);
     const { past, version } = await pastOf(text, options.userId);
     const plain = normalise(text);
     const analysis = await analysisOf(text, plain, options);
@@ -122,8 +127,8 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
     return decision;
 
     async function decideAnew(): Promise<Explained> {
-      const { words, ...signals } = await read(text, table);
-      const query = readQuery(text, words.length);
+      const { words, ...signals } = await read(text, table, given?.table === table ? given.read : undefined);
+      const query = readQuery(text, words);
       const candidates: readonly DomainCandidate[] = options.candidates ?? table.domains.slice(0, -1).map(({ name }) => ({ name }));
       const names = candidates.map(({ name }) => name);
       const points = asked && hooks !== undefined ? await hookPoints(hooks, text, names, config.hookMs, context.log) : new Map<string, number>();
@@ -138,6 +143,26 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
     }
   }
 
+  async function routeBatch(texts: readonly string[], options: RouteOptions = {}, signal?: AbortSignal): Promise<readonly Explained[]> {
+    const table = await tableFor(options);
+    const found = context.find(embedderToken);
+    // What fails here is tried again, and reported, text by text.
+    const [read] = await Promise.all([
+      texts.length < FEWEST ? undefined : readBatch(texts, table, found === undefined, signal).catch((thrown: unknown) => {
+        signal?.throwIfAborted();
+        report('texts were not read in parallel')(thrown);
+      }),
+      found?.embed(texts.map(excerptOf)).catch(() => undefined),
+    ]);
+    const decided: Explained[] = [];
+    for (const [i, text] of texts.entries()) {
+      signal?.throwIfAborted();
+      const own = read?.[i];
+      decided.push(await route(text, options, own && { table, read: own }));
+    }
+    return decided;
+  }
+
   return {
     get customScoringFunction() {
       return custom;
@@ -147,7 +172,8 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
       setting += 1;
     },
     histories,
-    route,
+    route: (text, options) => route(text, options),
+    routeBatch,
     stats: () => ({ decisions: decisions.stats(), emotions: emotions.stats() }),
   };
 }

@@ -1,7 +1,7 @@
 /** route-fit --data FILE: fits weights, thresholds and confidence on one half of labelled texts, and reports before and after on the other. */
 
 import { join } from 'node:path';
-import { stateFolder, TaraError, embedder, type CommandContext, type CommandModule, type CommandResult, type Embedder } from 'tara-gguf/plugin';
+import { stateFolder, TaraError, type CommandContext, type CommandModule, type CommandResult, type Embedder } from 'tara-gguf/plugin';
 import type { RouterConfig } from '../config.js';
 import { answerOf, fit, type Fitted, type Labelled } from '../fit/fit.js';
 import { halves } from '../fit/halves.js';
@@ -17,20 +17,13 @@ import { ownDomainsPath, readOwnDomains } from '../state/own-domains.js';
 import { embedTable } from '../table/embedded.js';
 import { createTable, type Table } from '../table/table.js';
 import { knownDomains } from '../table/tables.js';
+import { excerptOf } from '../text/excerpt.js';
 import { wordsOf } from '../text/words.js';
+import { findEmbedder } from './embedding.js';
 
 const FEWEST = 20;
 const ERRORS_SHOWN = 20;
 const BATCH = 32;
-
-function findEmbedder({ use }: CommandContext): Embedder | undefined {
-  try {
-    return use(embedder);
-  } catch (thrown) {
-    if (thrown instanceof TaraError && (thrown.code === 'TARA_CAPABILITY_MISSING' || thrown.code === 'TARA_SERVICE_UNKNOWN')) return undefined;
-    throw thrown;
-  }
-}
 
 /** What a router with this table sees of the texts. */
 async function see(context: CommandContext, table: Table, lines: readonly LabelledLine[], found: Embedder | undefined): Promise<Labelled[]> {
@@ -42,7 +35,7 @@ async function see(context: CommandContext, table: Table, lines: readonly Labell
   for (let at = 0; at < lines.length; at += BATCH) {
     context.signal.throwIfAborted();
     const batch = lines.slice(at, at + BATCH);
-    const embedded = await found?.embed(batch.map(({ text }) => text));
+    const embedded = await found?.embed(batch.map(({ text }) => excerptOf(text)));
     batch.forEach(({ text, right, group }, i) => {
       const words = wordsOf(text);
       const vector = embedded?.[i];

@@ -2,6 +2,8 @@
 
 import { router, type CommandContext, type CommandModule, type CommandResult, type RouteDecision, type RouteOptions, type Router, textsOf } from 'tara-gguf/plugin';
 import type { Explained } from '../explained.js';
+import type { RouterService } from '../service.js';
+import { findEmbedder } from './embedding.js';
 
 const isExplained = (decision: RouteDecision): decision is Explained => 'explanations' in decision && 'rule' in decision;
 
@@ -30,8 +32,24 @@ export function render(decision: RouteDecision, explain: boolean): string {
   return [head, `  ${'domain'.padEnd(14)}${['total', 'content', 'emotion', 'speed', 'quality'].map((name) => name.padStart(8)).join('')}`, ...rows, ...foot].join('\n');
 }
 
-async function* decisionsOf(service: Router, texts: AsyncIterable<string>, options: RouteOptions): AsyncGenerator<RouteDecision, undefined> {
-  for await (const text of texts) yield await service.route(text, options);
+/** Texts that are decided at once, where they come from a file. */
+const BATCH = 256;
+
+async function* decisionsOf(service: Router & Partial<Pick<RouterService, 'routeBatch'>>, { signal, options: { file, user } }: CommandContext, texts: AsyncIterable<string>): AsyncGenerator<RouteDecision, undefined> {
+  const options: RouteOptions = typeof user === 'string' ? { userId: user } : {};
+  // Whoever writes lines may wait for each answer; and what a user asks depends on what was asked before.
+  const most = typeof file !== 'string' || file === '-' || typeof user === 'string' || service.routeBatch === undefined ? 1 : BATCH;
+  let batch: string[] = [];
+  const decide = async () => {
+    const now = batch;
+    batch = [];
+    return now.length > 1 && service.routeBatch !== undefined ? service.routeBatch(now, options, signal) : Promise.all(now.map((text) => service.route(text, options)));
+  };
+  for await (const text of texts) {
+    batch.push(text);
+    if (batch.length >= most) yield* await decide();
+  }
+  yield* await decide();
   return undefined;
 }
 
@@ -41,8 +59,6 @@ async function* chain<T, U>(first: T, rest: AsyncIterable<T>, map: (item: T) => 
 }
 
 async function* empty(): AsyncGenerator<never> {}
-
-const userOf = ({ options: { user } }: CommandContext): RouteOptions => (typeof user === 'string' ? { userId: user } : {});
 
 const command: CommandModule = {
   describe(cli) {
@@ -57,7 +73,9 @@ const command: CommandModule = {
   async run(context): Promise<CommandResult> {
     const explain = context.options.explain === true;
     const shape = (decision: RouteDecision): RouteDecision => (explain ? decision : plain(decision));
-    const decisions = decisionsOf(context.use(router), textsOf(context), userOf(context));
+    // The router would go on by words alone; whoever named a model wants to hear that it cannot be used.
+    await findEmbedder(context)?.dimensions();
+    const decisions = decisionsOf(context.use(router), context, textsOf(context));
     // The first is decided at once, so that a wrong path fails before any output.
     const first = await decisions.next();
     if (first.done === true) return { json: empty(), text: '' };
