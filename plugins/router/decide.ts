@@ -20,6 +20,8 @@ const AFFINITY = 1;
 const NO_CRISIS: Crisis = { level: 'none', reasons: [] };
 const KEYWORDS_SHOWN = 8;
 const CONTENDERS_MOST = 3;
+/** So many domains, those with the best content, are scored and recorded: a record of a thousand costs more than the decision. */
+const RECORDED = 64;
 
 /** What the user asked before. */
 export interface Past {
@@ -93,8 +95,11 @@ export function decide(evidence: Evidence, candidates: readonly DomainCandidate[
 
   const measurements = measurementsOf(admitted, query.urgency);
   const weights = effectiveWeights(config.weights, new Set<Part>(['content', ...(analysis === null ? [] : ['emotion' as const]), ...measurements.present]));
+  const least = admitted.length > RECORDED ? (logits.slice(0, among.length).sort()[among.length - RECORDED] ?? 0) : Number.NEGATIVE_INFINITY;
+  const inPlay = ({ name }: DomainCandidate, i: number) => (logits[i] ?? 0) >= least || points.has(name) || custom.scores.has(name) || name === config.crisisDomain;
   const ranked = admitted
-    .map((candidate, i): Scored => {
+    .flatMap((candidate, i) => (inPlay(candidate, i) ? [{ candidate, i }] : []))
+    .map(({ candidate, i }): Scored => {
       const content = shares[i] ?? 0;
       const moves = (part: number) => tempered(part, content, strongest);
       const at = among[i] ?? -1;
@@ -109,11 +114,12 @@ export function decide(evidence: Evidence, candidates: readonly DomainCandidate[
   const confidenceOf = (share: number) => clamp(calibrated(calibration, share));
   const [rule, winner] = chosen();
   const contest = winner?.score.content ?? none;
+  const recorded = winner === undefined || ranked.indexOf(winner) < RECORDED ? ranked.slice(0, RECORDED) : [winner, ...ranked.slice(0, RECORDED - 1)];
   return {
     text,
     domain: winner?.candidate.name ?? 'none',
     confidence: rule === 'crisis' ? CRISIS_CONFIDENCE : rule === 'no-candidates' ? 0 : confidenceOf(contest),
-    scores: Object.fromEntries(ranked.map(({ candidate, score }) => [candidate.name, score])),
+    scores: Object.fromEntries(recorded.map(({ candidate, score }) => [candidate.name, score])),
     fallback: ranked.find((other) => other !== winner)?.candidate.name ?? null,
     contenders: rule === 'score' || rule === 'follow-up' ? ranked.filter((other) => other === winner || other.score.content >= config.contenders * contest).slice(0, CONTENDERS_MOST).map(({ candidate }) => candidate.name) : [],
     crisis,
@@ -125,7 +131,7 @@ export function decide(evidence: Evidence, candidates: readonly DomainCandidate[
     reading,
     customFailure: custom.failure,
     table: table.version,
-    explanations: Object.fromEntries(ranked.map((scored) => [scored.candidate.name, explain(scored)])),
+    explanations: Object.fromEntries(recorded.map((scored) => [scored.candidate.name, explain(scored)])),
   };
 
   function chosen(): readonly [Rule, Scored | undefined] {

@@ -165,6 +165,7 @@ export interface RouteDecision {
   readonly domain: string;
   /** 0..1: how likely the decision is right. */
   readonly confidence: number;
+  /** Of all candidates, or of the best where there are many. */
   readonly scores: Readonly<Record<string, DomainScore>>;
   /** The domain to try when the first one fails. */
   readonly fallback: string | null;

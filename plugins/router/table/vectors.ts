@@ -8,7 +8,7 @@ import { createBest, type Nearest } from './nearest.js';
 /** Examples of a domain that its similarity is the mean of. */
 const NEIGHBOURS = 5;
 /** Beyond this many domains, only those with the nearest means are compared example by example. */
-const COMPARED = 64;
+const COMPARED = 32;
 /** Of a domain that was not compared: farther than any. */
 const FAR = -1;
 
