@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * Prints the tables of docs/emotion.md and docs/router.md: the shipped emotion model, crisis rules and router on the
- * development sets. `npm run setup && node scripts/measure-plugins.mjs [--data ../shared/data]`
+ * Prints the tables of docs/emotion.md: the shipped emotion model and crisis rules on the development sets (the router's:
+ * `npm run bench -- router`). `npm run setup && node scripts/measure-plugins.mjs [--data ../shared/data]`
  */
 
 import { readFileSync } from 'node:fs';
@@ -24,8 +24,6 @@ function spent(begin) {
 
 const { loadModel } = await load('emotion/model');
 const { analyze } = await load('emotion/analyze');
-const { configSchema } = await load('router/config');
-const { createRouter } = await load('router/service');
 const { EMOTIONS } = await import(new URL('../dist/src/plugin.js', import.meta.url));
 const model = await loadModel();
 
@@ -61,40 +59,9 @@ async function crisis(name, lines) {
   console.log(`${name}: acute found ${of('acute', (says) => says === 'acute')}, concern noticed ${of('concern', (says) => says !== 'none')}, false alarms ${of('none', (says) => says !== 'none')}`);
 }
 
-async function routing(name, lines, weights, withEmotion) {
-  const router = createRouter(configSchema.parse({ weights }), { find: (token) => (withEmotion && token.name === 'emotion' ? { analyze: (text) => analyze(model, text) } : undefined), log: { warn: () => {} } });
-  let right = 0;
-  const [none, bins] = [[0, 0, 0], Array.from({ length: 10 }, () => [0, 0, 0])];
-  const begin = process.cpuUsage();
-  for (const [text, domain, others = ''] of lines) {
-    const decision = await router.route(text);
-    const good = [domain, ...others.split(',')].includes(decision.domain);
-    right += good ? 1 : 0;
-    const bin = bins[Math.min(9, Math.floor(decision.confidence * 10))];
-    bin[0] += 1; bin[1] += decision.confidence; bin[2] += good ? 1 : 0;
-    if (decision.domain === 'none' && domain === 'none') none[0] += 1;
-    else if (decision.domain === 'none') none[1] += 1;
-    else if (domain === 'none') none[2] += 1;
-  }
-  const milliseconds = spent(begin) / lines.length;
-  const error = bins.reduce((sum, [n, p, good]) => sum + (n === 0 ? 0 : (n / lines.length) * Math.abs(p / n - good / n)), 0);
-  const noneF1 = none[0] + none[2] === 0 ? '' : `, "none" F1 ${((2 * none[0]) / (2 * none[0] + none[1] + none[2])).toFixed(2)}`;
-  console.log(`${name}: right ${percent(right, lines.length)}${noneF1}, calibration error ${error.toFixed(3)}, ${milliseconds.toFixed(2)} ms a text`);
-}
-
 await emotionTable('XED dev', data('emotion/xed.dev.tsv'));
 await emotionTable('GoEmotions dev', data('emotion/goemotions.dev.tsv'));
 await dominant('handwritten emotion', rows(data('handwritten/emotion.tsv'), true));
 await dominant('own lines', rows(own('emotion-lines.tsv')));
 await crisis('handwritten crisis', rows(data('handwritten/crisis.tsv'), true));
 await crisis('own crisis lines', rows(own('emotion-crisis.tsv')));
-const handwritten = rows(data('handwritten/routing.tsv'), true);
-await routing('handwritten routing', handwritten, {}, true);
-await routing('  without emotion', handwritten, {}, false);
-await routing('own routing lines', rows(own('router-lines.tsv')), {}, true);
-const dev = rows(data('routing/routing.dev.tsv'));
-for (const source of [...new Set(dev.map((line) => line[2]))].sort()) {
-  const lines = dev.filter((line) => line[2] === source).map(([text, domain]) => [text, domain]);
-  await routing(source, lines, {}, true);
-  await routing(`  ${source} without emotion`, lines, {}, false);
-}

@@ -4,6 +4,7 @@ import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
 import { embedder, type Embedder } from './kernel/capabilities.js';
 import { loadConfig } from './kernel/config.js';
+import { stateFolder } from './kernel/services.js';
 import { TaraError } from './errors.js';
 import type { ModelStore } from './models/index.js';
 import type { Home } from './phases/home.js';
@@ -26,9 +27,10 @@ export interface BootOptions {
   readonly embeddingModel?: string | undefined;
 }
 
-/** What the core offers to plugins: the registry of the state folder, and embeddings where a model for them is named. */
+/** What the core offers to plugins: the state folder, its registry, and embeddings where a model for them is named. */
 const coreServices = (home: Home, embeddingModel: string | null): readonly Service[] => [
   ...(embeddingModel === null ? [] : [embeddings(embeddingModel)]),
+  service(stateFolder, () => ({ path: home.path })),
   service(registryAccess, (): RegistryAccess => ({
     async with(access, work) {
       const { Registry } = await import('./phases/registry/registry.js');

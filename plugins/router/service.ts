@@ -1,175 +1,179 @@
-/** The capability `router`: hard rules, the parts of the score, the decision and its record. */
+/** The capability `router`: reads the message, asks emotion, hooks and history, decides, remembers and tells the bus. */
 
-import { emotion as emotionToken, hooks as hooksToken, type Crisis, type DomainCandidate, type DomainScore, type EmotionAnalysis, type PluginContext, type RouteDecision, type RouteOptions, type Router } from 'tara-gguf/plugin';
+import { join } from 'node:path';
+import { embedder as embedderToken, emotion as emotionToken, hooks as hooksToken, stateFolder, type DomainCandidate, type Embedder, type EmotionAnalysis, type PluginContext, type RouteOptions, type Router } from 'tara-gguf/plugin';
 import type { RouterConfig } from './config.js';
-import { scoreContent, type ContentScore } from './content.js';
-import { vectorOf } from './similarity.js';
-import { createTable, type Profile } from './table.js';
-import { wordsOf } from './words.js';
-
-/** Evidence for no domain counts this much against evidence for one. */
-const NONE_WEIGHT = 0.7;
-/** A tie, and what a signal says that moves nothing. */
-const MIDDLE = 0.5;
-/** Confidence of a domain: logistic in the best content and its lead, fitted on the development sets (docs/router.md). */
-const CONFIDENCE = { base: -1.63, content: 2.74, lead: 3.97 };
-/** Share of right answers among answers `none`, on the same sets. */
-const NONE_CONFIDENCE = 0.55;
-const CRISIS_CONFIDENCE = 0.95;
-
-/** How one domain came to its score; what --explain prints. */
-export interface Explanation {
-  readonly keywords: readonly string[];
-  readonly nearest: string | null;
-  readonly similarity: number;
-  /** Points of the hook route:score, -1..1. */
-  readonly points: number;
-}
-
-export interface Explained extends RouteDecision {
-  /** `crisis`, `none`, `score` or `no-candidates`. */
-  readonly rule: 'crisis' | 'none' | 'score' | 'no-candidates';
-  readonly explanations: Readonly<Record<string, Explanation>>;
-  /** The weights after signals that are missing were taken out; they sum to 1. */
-  readonly weights: Readonly<Record<Part, number>>;
-  /** Domains that hard rules took out, with the rule. */
-  readonly excluded: Readonly<Record<string, 'unhealthy' | 'quality'>>;
-  readonly milliseconds: number;
-}
+import { FEWEST, readBatch } from './batch.js';
+import { decide, NO_PAST, type Past } from './decide.js';
+import { eventOf, type Explained } from './explained.js';
+import { signalsOf } from './score/content.js';
+import { customScores, hookPoints, type CustomScoring } from './score/extra.js';
+import { readFits } from './score/fitted.js';
+import { SHIPPED } from './score/shipped.js';
+import { createLiveFile } from './state/files.js';
+import { createHistories, type Histories } from './state/history.js';
+import { createLru, type CacheStats } from './state/lru.js';
+import { ownDomainsPath, readOwnDomains, type OwnDomains } from './state/own-domains.js';
+import { embedTable } from './table/embedded.js';
+import { readWords, type WordsRead } from './table/read.js';
+import type { Table } from './table/table.js';
+import { createTables } from './table/tables.js';
+import type { ExampleVectors } from './table/vectors.js';
+import { followUpOf } from './text/follow-up.js';
+import { excerptOf } from './text/excerpt.js';
+import { readQuery } from './text/query.js';
+import { wordsOf } from './text/words.js';
 
 export interface RouterService extends Router {
+  /** The score of a domain in place of the router's own; set it to change it, undefined to end it. */
+  customScoringFunction: CustomScoring | undefined;
+  readonly histories: Histories;
   route(text: string, options?: RouteOptions): Promise<Explained>;
+  /** As route, for many texts, in order; their words are read in parallel and their vectors in batches. */
+  routeBatch(texts: readonly string[], options?: RouteOptions, signal?: AbortSignal): Promise<readonly Explained[]>;
+  stats(): { readonly decisions: CacheStats; readonly emotions: CacheStats };
 }
 
-type Part = 'content' | 'emotion' | 'speed' | 'quality';
+const NO_DOMAINS: OwnDomains = {};
+const NO_CUSTOM = { scores: new Map<string, number>(), failure: null };
+export const fitPath = (home: string): string => join(home, 'router', 'fit.json');
 
-interface Scored {
-  readonly name: string;
-  readonly score: DomainScore;
-  readonly content: ContentScore;
-  readonly points: number;
-}
+/** What two texts have in common that are decided alike. */
+const normalise = (text: string): string => text.toWellFormed().normalize('NFC').replace(/\s+/g, ' ').trim();
+const reasonOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));
 
-const NO_CRISIS: Crisis = { level: 'none', reasons: [] };
-const clamp = (value: number): number => (Number.isFinite(value) ? Math.max(0, Math.min(1, value)) : 0);
+export type ServiceContext = Pick<PluginContext, 'find' | 'log' | 'events'>;
 
-/** Fit of the felt emotions to the domain's character, drawn to the middle by low intensity: neutral text moves nothing. */
-export function emotionScore(profile: Profile, analysis: EmotionAnalysis): number {
-  if (analysis.labels.length === 0) return MIDDLE;
-  const felt = analysis.labels.map((label) => ({ fit: profile.character[label] ?? MIDDLE, weight: analysis.emotions[label] }));
-  const total = felt.reduce((sum, { weight }) => sum + weight, 0);
-  const fit = total > 0 ? felt.reduce((sum, item) => sum + item.fit * item.weight, 0) / total : MIDDLE;
-  return clamp(MIDDLE + (fit - MIDDLE) * analysis.intensity);
-}
+export function createRouter(config: RouterConfig, context: ServiceContext): RouterService {
+  const home = context.find(stateFolder)?.path ?? null;
+  const report = (what: string) => (error: unknown) => context.log.warn(what, { reason: reasonOf(error) });
+  const tables = createTables(config);
+  const ownDomains = home === null ? undefined : createLiveFile(ownDomainsPath(home), readOwnDomains, report('the domains of domain-examples cannot be read'));
+  const ownFits = home === null ? undefined : createLiveFile(fitPath(home), readFits, report('the weights of route-fit cannot be read'));
+  const histories = createHistories({ folder: home === null ? null : join(home, 'router', 'history'), halfLifeMs: config.history.halfLifeMs, onUnkept: report('a user\'s history was not kept') });
+  const decisions = createLru<Explained>(config.cache);
+  const emotions = createLru<EmotionAnalysis>(config.cache);
+  const vectors = new WeakMap<Table, Promise<ExampleVectors>>();
+  /** Counts what is not part of any other key: another custom function. */
+  let setting = 0;
+  let custom = config.customScoringFunction;
 
-/** The weights of the signals that are there, summing to 1; content alone when nothing else is left. */
-export function effectiveWeights(weights: RouterConfig['weights'], present: ReadonlySet<Part>): Readonly<Record<Part, number>> {
-  const kept = (Object.keys(weights) as Part[]).map((part) => [part, present.has(part) ? weights[part] : 0] as const);
-  const total = kept.reduce((sum, [, weight]) => sum + weight, 0);
-  if (total <= 0) return { content: 1, emotion: 0, speed: 0, quality: 0 };
-  return Object.fromEntries(kept.map(([part, weight]) => [part, weight / total])) as Record<Part, number>;
-}
-
-const mean = (values: readonly number[]): number => (values.length === 0 ? MIDDLE : values.reduce((sum, value) => sum + value, 0) / values.length);
-const measured = (value: number | undefined): value is number => value !== undefined && Number.isFinite(value) && value >= 0;
-
-export function createRouter(config: RouterConfig, context: Pick<PluginContext, 'find' | 'log'>): RouterService {
-  const table = createTable(config);
-  const own: readonly DomainCandidate[] = table.names.map((name) => ({ name }));
-
-  async function extraPoints(text: string, domains: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const caller = context.find(hooksToken);
-    const points = new Map<string, number>();
-    if (caller === undefined || !caller.has('route:score')) return points;
-    const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(), config.hookMs);
-    try {
-      const late = new Promise<readonly never[]>((resolve) => controller.signal.addEventListener('abort', () => resolve([]), { once: true }));
-      // A handler that is late or throws costs its points, not the decision.
-      const answers = await Promise.race([caller.parallel('route:score', { text, domains }, { signal: controller.signal }).catch(() => []), late]);
-      if (controller.signal.aborted) context.log.warn('route:score took too long, its points are left out', { limitMs: config.hookMs });
-      for (const answer of answers) {
-        if ('error' in answer) context.log.warn('route:score failed', { by: answer.plugin, code: answer.error.code });
-        else for (const domain of domains) if (Object.hasOwn(answer.value, domain)) points.set(domain, (points.get(domain) ?? 0) + Math.max(-1, Math.min(1, Number(answer.value[domain]) || 0)));
-      }
-      return new Map([...points].map(([domain, sum]) => [domain, Math.max(-1, Math.min(1, sum))]));
-    } finally {
-      clearTimeout(timer);
-    }
+  function vectorsOf(table: Table, embedder: Embedder): Promise<ExampleVectors> {
+    const known = vectors.get(table);
+    if (known !== undefined) return known;
+    const made = embedTable(table, { embedder, folder: home === null ? null : join(home, 'cache', 'router'), onUnkept: report('vectors of examples were not kept') });
+    made.catch(() => vectors.delete(table));
+    vectors.set(table, made);
+    return made;
   }
 
-  async function analysisOf(text: string, given: EmotionAnalysis | undefined): Promise<EmotionAnalysis | null> {
-    if (given !== undefined) return given;
+  async function read(text: string, table: Table, given: WordsRead | undefined) {
+    const found = context.find(embedderToken);
+    const { words, keywords, nearest: byWords } = given ?? readWords(text, table, found === undefined);
+    if (found !== undefined && words > 0) {
+      try {
+        const [known, [vector = new Float32Array(0)]] = await Promise.all([vectorsOf(table, found), found.embed([excerptOf(text)])]);
+        const nearest = known.nearest(vector);
+        return { words, keywords, nearest, reading: 'embedding' as const, signals: signalsOf(keywords, nearest, words, table.bare) };
+      } catch (thrown) {
+        report('routed without sentence embeddings')(thrown);
+      }
+    }
+    const nearest = byWords ?? table.examples.nearest(wordsOf(text));
+    return { words, keywords, nearest, reading: 'ngrams' as const, signals: signalsOf(keywords, nearest, words, table.bare) };
+  }
+
+  async function analysisOf(text: string, key: string, { emotion, userId }: RouteOptions): Promise<EmotionAnalysis | null> {
+    if (emotion !== undefined) return emotion;
+    const found = context.find(emotionToken);
+    if (found === undefined) return null;
+    // A user's analysis depends on what was said before, which only the emotion plugin knows.
+    const known = userId === undefined ? emotions.get(key) : undefined;
+    if (known !== undefined) return known;
     try {
-      return (await context.find(emotionToken)?.analyze(text)) ?? null;
+      const analysis = await found.analyze(text, userId === undefined ? {} : { userId });
+      if (userId === undefined && analysis.crisis.level === 'none') emotions.set(key, analysis);
+      return analysis;
     } catch (thrown) {
-      context.log.warn('routed without emotion', { reason: thrown instanceof Error ? thrown.message : String(thrown) });
+      report('routed without emotion')(thrown);
       return null;
     }
   }
 
-  return {
-    async route(text, options = {}) {
-      const begin = performance.now();
-      const analysis = await analysisOf(text, options.emotion);
-      const crisis = analysis?.crisis ?? NO_CRISIS;
-      const given = [...new Map((options.candidates ?? own).map((candidate) => [candidate.name, candidate])).values()];
-      const excluded: Record<string, 'unhealthy' | 'quality'> = {};
-      const candidates = given.filter((candidate) => {
-        if (candidate.healthy === false) excluded[candidate.name] = 'unhealthy';
-        else if (measured(candidate.quality) && candidate.quality < config.minQuality) excluded[candidate.name] = 'quality';
-        return !Object.hasOwn(excluded, candidate.name);
-      });
+  async function pastOf(text: string, userId: string | undefined): Promise<{ readonly past: Past; readonly version: number }> {
+    const history = userId === undefined ? undefined : await histories.of(userId);
+    if (history === undefined) return { past: NO_PAST, version: 0 };
+    const followUp = histories.age(history) <= config.history.followUpMs ? followUpOf(text) : 0;
+    return { past: { lastDomain: history.lastDomain, followUp, affinity: histories.affinity(history) }, version: history.version };
+  }
 
-      const points = await extraPoints(text, candidates.map(({ name }) => name));
-      const words = wordsOf(text);
-      const vector = vectorOf(words, table.idf);
-      const speeds = candidates.map(({ tokensPerSecond }) => tokensPerSecond).filter(measured);
-      const qualities = candidates.map(({ quality }) => quality).filter(measured);
-      const fastest = Math.max(...speeds, Number.MIN_VALUE);
-      const present = new Set<Part>(['content', ...(analysis === null ? [] : ['emotion' as const]), ...(speeds.length > 0 ? ['speed' as const] : []), ...(qualities.length > 0 ? ['quality' as const] : [])]);
-      const weights = effectiveWeights(config.weights, present);
+  const tableFor = async (options: RouteOptions): Promise<Table> => tables.for((await ownDomains?.get()) ?? NO_DOMAINS, options.candidates);
 
-      const ranked = candidates
-        .map((candidate): Scored => {
-          const profile = table.profile(candidate);
-          const content = scoreContent(profile, words, vector);
-          const parts = {
-            content: content.value,
-            emotion: analysis === null ? MIDDLE : emotionScore(profile, analysis),
-            // A domain nobody measured gets the mean of the others.
-            speed: speeds.length === 0 ? MIDDLE : clamp((measured(candidate.tokensPerSecond) ? candidate.tokensPerSecond : mean(speeds)) / fastest),
-            quality: qualities.length === 0 ? MIDDLE : clamp(measured(candidate.quality) ? candidate.quality : mean(qualities)),
-          };
-          const extra = points.get(candidate.name) ?? 0;
-          const total = (Object.keys(parts) as Part[]).reduce((sum, part) => sum + parts[part] * weights[part], 0) + config.hookWeight * extra;
-          return { name: candidate.name, content, points: extra, score: { total: clamp(total), ...parts } };
-        })
-        .sort((a, b) => b.score.total - a.score.total || b.content.evidence - a.content.evidence || (a.name < b.name ? -1 : 1));
+  async function route(text: string, options: RouteOptions = {}, given?: { readonly table: Table; readonly read: WordsRead }): Promise<Explained> {
+    const begin = performance.now();
+    const [table, fits = SHIPPED] = await Promise.all([tableFor(options), ownFits?.get()]);
+    const { past, version } = await pastOf(text, options.userId);
+    const plain = normalise(text);
+    const analysis = await analysisOf(text, plain, options);
+    const hooks = context.find(hooksToken);
+    const asked = hooks?.has('route:score') === true;
+    // A handler may answer otherwise the next time, and who is in a crisis is looked at anew each time.
+    const cacheable = !asked && config.cache.entries > 0 && (analysis?.crisis.level ?? 'none') === 'none';
+    const key = cacheable ? JSON.stringify([plain, table.version, fits, setting, options.userId, version, options.candidates, options.requires, analysis === null ? null : [analysis.labels, analysis.intensity, analysis.emotions]]) : '';
+    const known = cacheable ? decisions.get(key) : undefined;
+    const decision: Explained = known === undefined ? await decideAnew() : { ...known, text, cache: 'hit', milliseconds: performance.now() - begin };
+    if (options.userId !== undefined && decision.domain !== 'none' && decision.rule !== 'crisis') await histories.remember(options.userId, decision.domain);
+    context.events.emit('route:decided', eventOf(decision));
+    return decision;
 
-      const best = ranked[0];
-      const nothing = scoreContent(table.none, words, vector).evidence * NONE_WEIGHT;
-      const strongest = ranked.reduce((most, { content, points: extra }) => Math.max(most, content.value + config.hookWeight * extra), 0);
-      const fits = strongest >= config.threshold && 1 - Math.exp(-nothing) <= strongest;
-      const sheltered = crisis.level === 'acute' ? ranked.find(({ name }) => name === config.crisisDomain) : undefined;
-
-      const rule = best === undefined ? 'no-candidates' : sheltered !== undefined ? 'crisis' : fits ? 'score' : 'none';
-      const winner = rule === 'crisis' ? sheltered : rule === 'score' ? best : undefined;
-      const rivals = Math.max(1 - Math.exp(-nothing), ...ranked.filter((other) => other !== winner).map(({ content }) => content.value));
-      const confidence = rule === 'crisis' ? CRISIS_CONFIDENCE : rule === 'no-candidates' ? 0 : winner === undefined ? NONE_CONFIDENCE : 1 / (1 + Math.exp(-(CONFIDENCE.base + CONFIDENCE.content * winner.content.value + CONFIDENCE.lead * (winner.content.value - rivals))));
-      return {
-        text,
-        domain: winner?.name ?? 'none',
-        confidence,
-        scores: Object.fromEntries(ranked.map(({ name, score }) => [name, score])),
-        fallback: ranked.find((other) => other !== winner)?.name ?? null,
-        crisis,
-        rule,
-        weights,
-        excluded,
-        explanations: Object.fromEntries(ranked.map(({ name, content, points: extra }) => [name, { keywords: content.keywords, nearest: content.nearest, similarity: content.similarity, points: extra }])),
+    async function decideAnew(): Promise<Explained> {
+      const { words, ...signals } = await read(text, table, given?.table === table ? given.read : undefined);
+      const query = readQuery(text, words);
+      const candidates: readonly DomainCandidate[] = options.candidates ?? table.domains.slice(0, -1).map(({ name }) => ({ name }));
+      const names = candidates.map(({ name }) => name);
+      const points = asked && hooks !== undefined ? await hookPoints(hooks, text, names, config.hookMs, context.log) : new Map<string, number>();
+      const scores = custom === undefined || names.length === 0 ? NO_CUSTOM : await customScores(custom, names, { text, ...query }, config.hookMs, context.log);
+      const made: Explained = {
+        ...decide({ text, table, fits, query, analysis, past, points, custom: scores, ...signals }, candidates, config, options.requires ?? []),
+        cache: cacheable ? 'miss' : 'off',
         milliseconds: performance.now() - begin,
       };
+      if (cacheable && scores.failure === null) decisions.set(key, made);
+      return made;
+    }
+  }
+
+  async function routeBatch(texts: readonly string[], options: RouteOptions = {}, signal?: AbortSignal): Promise<readonly Explained[]> {
+    const table = await tableFor(options);
+    const found = context.find(embedderToken);
+    // What fails here is tried again, and reported, text by text.
+    const [read] = await Promise.all([
+      texts.length < FEWEST ? undefined : readBatch(texts, table, found === undefined, signal).catch((thrown: unknown) => {
+        signal?.throwIfAborted();
+        report('texts were not read in parallel')(thrown);
+      }),
+      found?.embed(texts.map(excerptOf)).catch(() => undefined),
+    ]);
+    const decided: Explained[] = [];
+    for (const [i, text] of texts.entries()) {
+      signal?.throwIfAborted();
+      const own = read?.[i];
+      decided.push(await route(text, options, own && { table, read: own }));
+    }
+    return decided;
+  }
+
+  return {
+    get customScoringFunction() {
+      return custom;
     },
+    set customScoringFunction(value) {
+      custom = value;
+      setting += 1;
+    },
+    histories,
+    route: (text, options) => route(text, options),
+    routeBatch,
+    stats: () => ({ decisions: decisions.stats(), emotions: emotions.stats() }),
   };
 }

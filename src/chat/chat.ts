@@ -1,10 +1,11 @@
 /** Emotion, router, model and hooks in the order that DESIGN gives a chat message. */
-import { TaraError } from '../errors.js';
 import type { GenerateOptions } from '../engine/index.js';
-import { EMOTIONS, type Crisis, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
+import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
+import { asTaraError, TaraError } from '../errors.js';
+import { agree, type Agreement } from './consensus.js';
 
 /** A model to answer from, and which of its loaded adapters to answer with. */
 export interface DomainLease extends Lease {
@@ -16,6 +17,8 @@ export interface ChatServices {
   /** Absent where no plugin provides it: nothing is analysed, the request's domain or `none` is used. */
   readonly emotion: Emotion | undefined;
   readonly router: Router | undefined;
+  /** Compares answers, where several domains are asked; without it they are voted on. */
+  readonly embedder?: Embedder | undefined;
   /** A lease on the model that answers in a domain. */
   acquire(domain: string, signal: AbortSignal | undefined): Promise<DomainLease>;
 }
@@ -29,13 +32,23 @@ export interface ChatRequest {
   readonly domains?: readonly string[];
   readonly userId?: string;
   readonly generate?: GenerateOptions;
+  /** Asks all domains that the router finds as good as equal, and gives the answer that the others are nearest to. */
+  readonly consensus?: boolean;
   readonly signal?: AbortSignal;
 }
 
 export type ChatEvent =
   | { readonly type: 'decision'; readonly domain: string; readonly route: RouteDecision | null; readonly emotion: EmotionAnalysis | null }
   | { readonly type: 'text'; readonly text: string }
-  | { readonly type: 'end'; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number };
+  | ({ readonly type: 'end'; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number } & Answered);
+
+/** Who answered, where that is not simply the domain of the decision. */
+export interface Answered {
+  /** The domain that answered after the model of the decision's could not. */
+  readonly fallback?: { readonly domain: string; readonly code: string };
+  /** What the domains that were asked agreed on. */
+  readonly consensus?: Agreement;
+}
 
 export interface Chat {
   /** Streams one reply. Text arrives in pieces unless a plugin wants to see the whole reply first. */
@@ -86,8 +99,14 @@ export function createChat(services: ChatServices): Chat {
     }
 
     const prompt = await hooks.waterfall('chat:prompt', asked, call);
-    using lease = await services.acquire(domain, request.signal);
-    const generation = lease.model.generate([...prompt.messages], { ...request.generate, ...(lease.adapters && { adapters: lease.adapters }), ...call });
+    const contenders = request.consensus === true ? (route?.contenders ?? []) : [];
+    if (contenders.length > 1) {
+      yield* agreed(request, prompt.messages, contenders, userId, question.content);
+      return;
+    }
+    const { lease: taken, fallback } = await acquireOne([domain, ...(route?.fallback ? [route.fallback] : []), 'none'], request.signal);
+    using lease = taken;
+    const generation = generationOf(lease, prompt.messages, request);
     const withheld = hooks.has('chat:reply');
     let text = '';
     for await (const chunk of generation) {
@@ -99,7 +118,49 @@ export function createChat(services: ChatServices): Chat {
       text = (await hooks.waterfall('chat:reply', { text, domain, userId, question: question.content }, call)).text;
       yield { type: 'text', text };
     }
-    yield { type: 'end', text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond };
+    yield { type: 'end', text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, ...(fallback && { fallback }) };
+  }
+
+  const generationOf = (lease: DomainLease, messages: readonly ChatMessage[], { generate, signal }: ChatRequest) =>
+    lease.model.generate([...messages], { ...generate, ...(lease.adapters && { adapters: lease.adapters }), ...(signal && { signal }) });
+
+  /** A lease on the first domain's model that can be had; the error is the first one's where none can. */
+  async function acquireOne(domains: readonly string[], signal: AbortSignal | undefined): Promise<{ readonly lease: DomainLease; readonly fallback?: Answered['fallback'] }> {
+    let first: TaraError | undefined;
+    for (const domain of new Set(domains)) {
+      try {
+        const lease = await services.acquire(domain, signal);
+        return first === undefined ? { lease } : { lease, fallback: { domain, code: first.code } };
+      } catch (thrown) {
+        const error = asTaraError(thrown);
+        if (error.code === 'TARA_ABORTED' || error.code === 'TARA_DISPOSED') throw error;
+        first ??= error;
+      }
+    }
+    throw first ?? new TaraError('TARA_NO_REPLICA');
+  }
+
+  /** One after the other, so that memory for one model is enough. A domain whose model fails is left out. */
+  async function* agreed(request: ChatRequest, messages: readonly ChatMessage[], domains: readonly string[], userId: string | null, question: string): AsyncGenerator<ChatEvent> {
+    const answers: { readonly domain: string; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number }[] = [];
+    let failure: unknown;
+    for (const domain of domains) {
+      try {
+        using lease = await services.acquire(domain, request.signal);
+        const { text, usage, timings } = await generationOf(lease, messages, request).result;
+        answers.push({ domain, text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond });
+      } catch (thrown) {
+        if (request.signal?.aborted) throw thrown;
+        failure = thrown;
+      }
+    }
+    if (answers.length === 0) throw failure;
+    const consensus = await agree(answers, services.embedder);
+    const chosen = answers.find(({ domain }) => domain === consensus.domain) ?? answers[0];
+    if (chosen === undefined) throw failure;
+    const text = hooks.has('chat:reply') ? (await hooks.waterfall('chat:reply', { text: chosen.text, domain: chosen.domain, userId, question }, request.signal ? { signal: request.signal } : {})).text : chosen.text;
+    yield { type: 'text', text };
+    yield { type: 'end', text, completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0), tokensPerSecond: chosen.tokensPerSecond, consensus };
   }
 
   return { reply };

@@ -1,8 +1,8 @@
 /** A conversation with the files of a build or release through emotion, router and hooks, as chat and demo hold it. */
-import { createChat, type ChatEvent, type DomainLease } from '../chat/index.js';
+import { createChat, type Answered, type ChatEvent, type DomainLease } from '../chat/index.js';
 import { createEngine, type GenerateOptions, type LoadOptions } from '../engine/index.js';
 import { TaraError } from '../errors.js';
-import { CAPABILITIES } from '../kernel/capabilities.js';
+import { CAPABILITIES, embedder } from '../kernel/capabilities.js';
 import type { ChatMessage } from '../kernel/hook-table.js';
 import { createModelStore, servedDomains, servedIn, type ServedFile } from '../models/index.js';
 import type { CoreContext } from './context.js';
@@ -17,6 +17,10 @@ export interface Turn {
   readonly emotion: string | null;
   readonly completionTokens: number;
   readonly tokensPerSecond: number;
+  /** Another domain that answered because the model of the first could not, and that one's error. */
+  readonly fallback: Answered['fallback'] | null;
+  /** What the domains that were asked agreed on. */
+  readonly consensus: Answered['consensus'] | null;
 }
 
 export interface ChatSessionOptions {
@@ -25,6 +29,9 @@ export interface ChatSessionOptions {
   /** Skips the router. */
   readonly domain?: string | undefined;
   readonly userId?: string | undefined;
+  readonly consensus?: boolean;
+  /** Bytes that loaded models may take together. */
+  readonly memory?: number | undefined;
 }
 
 export interface ChatSession extends AsyncDisposable {
@@ -39,7 +46,7 @@ const REMEMBERED = 12;
 export async function openChatSession(context: CoreContext, files: readonly ServedFile[], options: ChatSessionOptions): Promise<ChatSession> {
   const host = await context.plugins();
   const engine = createEngine();
-  const models = createModelStore(engine);
+  const models = createModelStore(engine, options.memory === undefined ? {} : { budgetBytes: options.memory, idleBytes: options.memory });
   const domains = servedDomains(files);
   const acquire = async (domain: string, signal?: AbortSignal): Promise<DomainLease> => {
     const served = servedIn(files, domain);
@@ -48,10 +55,13 @@ export async function openChatSession(context: CoreContext, files: readonly Serv
     return { ...lease, adapters: served.use };
   };
   const lease = await acquire('');
+  // Within a budget it must be able to make room for another.
+  if (options.memory !== undefined) lease.release();
   const chat = createChat({
     hooks: host.hooks,
     emotion: host.find(CAPABILITIES.emotion),
     router: host.find(CAPABILITIES.router),
+    embedder: host.find(embedder),
     acquire,
   });
   let messages: ChatMessage[] = [];
@@ -59,19 +69,20 @@ export async function openChatSession(context: CoreContext, files: readonly Serv
   return {
     async ask(question, onEvent) {
       messages = [...messages.slice(-REMEMBERED), { role: 'user', content: question }];
-      const turn = { question, answer: '', domain: 'none', confidence: null as number | null, emotion: null as string | null, completionTokens: 0, tokensPerSecond: 0 };
+      const turn = { question, answer: '', domain: 'none', confidence: null as number | null, emotion: null as string | null, completionTokens: 0, tokensPerSecond: 0, fallback: null as Turn['fallback'], consensus: null as Turn['consensus'] };
       const events = chat.reply({
         messages,
         ...(options.domain === undefined ? {} : { domain: options.domain }),
         ...(domains.length === 0 ? {} : { domains }),
         ...(options.userId === undefined ? {} : { userId: options.userId }),
         generate: options.generate,
+        ...(options.consensus && { consensus: true }),
         signal: context.signal,
       });
       for await (const event of events) {
         await onEvent(event);
         if (event.type === 'decision') Object.assign(turn, { domain: event.domain, confidence: event.route?.confidence ?? null, emotion: event.emotion?.dominant ?? null });
-        if (event.type === 'end') Object.assign(turn, { answer: event.text, completionTokens: event.completionTokens, tokensPerSecond: event.tokensPerSecond });
+        if (event.type === 'end') Object.assign(turn, { answer: event.text, completionTokens: event.completionTokens, tokensPerSecond: event.tokensPerSecond, fallback: event.fallback ?? null, consensus: event.consensus ?? null });
       }
       messages.push({ role: 'assistant', content: turn.answer });
       return turn;
@@ -87,7 +98,12 @@ export async function openChatSession(context: CoreContext, files: readonly Serv
 /** Prints a reply as it comes, and the decision behind it as a note. */
 export async function showEvent(context: CoreContext, event: ChatEvent): Promise<void> {
   if (event.type === 'text') return context.print(event.text);
-  if (event.type === 'end') return context.print('\n');
+  if (event.type === 'end') {
+    await context.print('\n');
+    if (event.fallback) context.note(`[answered by ${event.fallback.domain}: ${event.fallback.code}]`);
+    if (event.consensus) context.note(`[${event.consensus.method} of ${event.consensus.asked.join(', ')}: ${event.consensus.domain}, agreement ${Math.round(event.consensus.agreement * 100)} %]`);
+    return;
+  }
   const confidence = event.route ? ` (${Math.round(event.route.confidence * 100)} %)` : '';
   context.note(`[${event.domain}${confidence}${event.emotion ? `, ${event.emotion.dominant}` : ''}]`);
 }

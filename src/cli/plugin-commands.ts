@@ -23,6 +23,9 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
   { name: 'checklist', summary: 'check a phase for production, with evidence', plugin: 'deploy' },
   { name: 'keys', summary: 'make a pair of keys to sign releases with', plugin: 'deploy' },
   { name: 'route', summary: 'which domain answers a text', plugin: 'router' },
+  { name: 'route-fit', summary: 'fit the router to labelled texts', plugin: 'router' },
+  { name: 'domain-examples', summary: 'add, list or remove example utterances of domains', plugin: 'router' },
+  { name: 'route-history', summary: 'list, export or erase what the router remembers of users', plugin: 'router' },
   { name: 'analyze-emotion', summary: 'the emotions in a text, and whether it is a crisis', plugin: 'emotion' },
 ];
 

@@ -132,6 +132,12 @@ export interface DomainCandidate {
   readonly quality?: number;
   /** False takes the domain out of the choice; true when omitted. */
   readonly healthy?: boolean;
+  /** Requests that wait for it. */
+  readonly queue?: number;
+  /** Tokens that its model holds; any question fits when omitted. */
+  readonly contextSize?: number;
+  /** What it can do beside plain answers, by name. */
+  readonly capabilities?: readonly string[];
 }
 
 /** Parts of a domain's score, each 0..1; `total` is their weighted mean. */
@@ -149,6 +155,8 @@ export interface RouteOptions {
   /** The analysis of the same text, when the caller has it. */
   readonly emotion?: EmotionAnalysis;
   readonly userId?: string;
+  /** Capabilities that a domain must have. */
+  readonly requires?: readonly string[];
 }
 
 export interface RouteDecision {
@@ -157,9 +165,12 @@ export interface RouteDecision {
   readonly domain: string;
   /** 0..1: how likely the decision is right. */
   readonly confidence: number;
+  /** Of all candidates, or of the best where there are many. */
   readonly scores: Readonly<Record<string, DomainScore>>;
   /** The domain to try when the first one fails. */
   readonly fallback: string | null;
+  /** Domains so close that their answers are worth comparing, the chosen one first; no others when omitted. */
+  readonly contenders?: readonly string[];
   readonly crisis: Crisis;
 }
 

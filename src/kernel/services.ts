@@ -1,4 +1,4 @@
-/** Services of the kernel itself that plugins and commands look up by token. */
+/** Services of the kernel, and of the core where it offers them, that plugins and commands look up by token. */
 
 import type { HookName, HooksOfKind, HookResult, HookValue } from './hook-table.js';
 import { createToken } from './tokens.js';
@@ -27,3 +27,11 @@ export interface HookCaller {
 }
 
 export const hooks = createToken<HookCaller>('kernel.hooks');
+
+/** The state folder: what plugins keep lies in folders of their names. */
+export interface StateFolder {
+  /** Absolute path; it need not exist yet. */
+  readonly path: string;
+}
+
+export const stateFolder = createToken<StateFolder>('core.state');

@@ -1,4 +1,7 @@
-/** Loaded models by path, shared through leases and kept while memory allows. */
+/**
+ * Loaded models by path, shared through leases and kept while memory allows. With a budget, who needs a model that does not
+ * fit beside those in use waits its turn: first come, first served, each until its deadline.
+ */
 import { stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
@@ -8,6 +11,10 @@ import { TaraError } from '../errors.js';
 export interface ModelStoreOptions {
   /** Bytes of model files that may stay loaded without a lease; a quarter of the machine's memory when omitted. */
   readonly idleBytes?: number;
+  /** Bytes of model files that may be loaded at once, in use or not; any number when omitted. */
+  readonly budgetBytes?: number;
+  /** Milliseconds that a caller waits for memory; a minute when omitted. */
+  readonly waitMs?: number;
 }
 
 /** The right to use a model until `release`; releasing twice is harmless. */
@@ -18,9 +25,9 @@ export interface Lease {
 }
 
 export interface ModelStore {
-  /** Loads the model unless it is loaded already. Rejects as engine.load does. */
+  /** Loads the model unless it is loaded already. Rejects as engine.load does; with a budget also with TARA_MODEL_TOO_LARGE and TARA_MEMORY_BUSY. */
   acquire(path: string, options?: LoadOptions): Promise<Lease>;
-  /** Unloads everything; leases in use end with TARA_DISPOSED. */
+  /** Unloads everything; leases in use end with TARA_DISPOSED, and so do those who wait. */
   close(): Promise<void>;
 }
 
@@ -30,6 +37,15 @@ interface Resident {
   readonly model: Promise<Model>;
   leases: number;
   lastUse: number;
+}
+
+interface Waiter {
+  readonly path: string;
+  readonly key: string;
+  readonly bytes: number;
+  readonly shape: LoadOptions;
+  admit(resident: Resident): void;
+  reject(error: TaraError): void;
 }
 
 /** The promise, or TARA_ABORTED as soon as the signal fires. */
@@ -43,68 +59,159 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): 
   });
 }
 
-export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4 }: ModelStoreOptions = {}): ModelStore {
+export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, budgetBytes = Number.POSITIVE_INFINITY, waitMs = 60_000 }: ModelStoreOptions = {}): ModelStore {
   const residents = new Map<string, Resident>();
+  /** First come, first served. */
+  const waiting: Waiter[] = [];
+  /** Bytes of models that are being unloaded: still in memory. */
+  let leavingBytes = 0;
   let uses = 0;
   let closed = false;
 
   const unload = async (resident: Resident): Promise<void> => {
     residents.delete(resident.key);
-    const model = await resident.model.catch(() => undefined);
-    await model?.dispose();
+    leavingBytes += resident.bytes;
+    try {
+      const model = await resident.model.catch(() => undefined);
+      await model?.dispose();
+    } finally {
+      leavingBytes -= resident.bytes;
+      pump();
+    }
   };
 
-  /** Unloads idle models, least recently used first, until the rest fits. */
+  /** Least recently used first; what is loading has a lease. */
+  const idle = (): Resident[] => [...residents.values()].filter(({ leases }) => leases === 0).sort((a, b) => a.lastUse - b.lastUse);
+
+  /** Unloads idle models until the rest fits. */
   const trim = (): void => {
-    const idle = [...residents.values()].filter(({ leases }) => leases === 0).sort((a, b) => a.lastUse - b.lastUse);
-    let bytes = idle.reduce((sum, resident) => sum + resident.bytes, 0);
-    for (const resident of idle) {
+    const all = idle();
+    let bytes = all.reduce((sum, resident) => sum + resident.bytes, 0);
+    for (const resident of all) {
       if (bytes <= idleBytes) return;
       bytes -= resident.bytes;
       void unload(resident);
     }
   };
 
+  /** Whether so much more fits now. Unloads idle models where that will make room; pump is called when they are gone. */
+  const hasRoom = (bytes: number): boolean => {
+    const used = [...residents.values()].reduce((sum, resident) => sum + resident.bytes, leavingBytes);
+    let lacking = used + bytes - budgetBytes;
+    if (lacking <= 0) return true;
+    const all = idle();
+    if (all.reduce((sum, resident) => sum + resident.bytes, leavingBytes) < lacking) return false;
+    lacking -= leavingBytes;
+    for (const resident of all) {
+      if (lacking <= 0) break;
+      lacking -= resident.bytes;
+      void unload(resident);
+    }
+    return false;
+  };
+
+  /** Enters a model as loading. The caller takes its lease before anything else can happen. */
+  const enter = (path: string, key: string, bytes: number, shape: LoadOptions): Resident => {
+    const resident: Resident = { key, bytes, model: engine.load(path, shape), leases: 0, lastUse: 0 };
+    residents.set(key, resident);
+    resident.model.catch(() => {
+      if (residents.get(key) === resident) residents.delete(key);
+      pump();
+    });
+    return resident;
+  };
+
+  const take = (resident: Resident): Resident => {
+    resident.leases += 1;
+    resident.lastUse = uses++;
+    return resident;
+  };
+
+  /** Serves those who wait, in order, as far as memory reaches. */
+  function pump(): void {
+    for (let first = waiting[0]; first !== undefined && !closed; first = waiting[0]) {
+      const resident = residents.get(first.key);
+      if (resident === undefined && !hasRoom(first.bytes)) return;
+      waiting.shift();
+      first.admit(take(resident ?? enter(first.path, first.key, first.bytes, first.shape)));
+    }
+  }
+
+  function wait(path: string, key: string, bytes: number, shape: LoadOptions, signal: AbortSignal | undefined): Promise<Resident> {
+    return new Promise((resolvePromise, reject) => {
+      const leave = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        const at = waiting.indexOf(waiter);
+        if (at >= 0) waiting.splice(at, 1);
+      };
+      const waiter: Waiter = {
+        path, key, bytes, shape,
+        admit(resident) {
+          leave();
+          resolvePromise(resident);
+        },
+        reject(error) {
+          leave();
+          reject(error);
+          // Those behind may need less.
+          pump();
+        },
+      };
+      const timer = setTimeout(() => waiter.reject(new TaraError('TARA_MEMORY_BUSY', { path, seconds: waitMs / 1000 })), waitMs);
+      const abort = () => waiter.reject(new TaraError('TARA_ABORTED'));
+      signal?.addEventListener('abort', abort, { once: true });
+      waiting.push(waiter);
+    });
+  }
+
   const leaseOf = (resident: Resident, model: Model): Lease => {
     let held = true;
     const release = () => {
       if (!held) return;
       held = false;
-      resident.leases -= 1;
-      trim();
+      give(resident);
     };
     return { model, release, [Symbol.dispose]: release };
   };
+
+  const give = (resident: Resident): void => {
+    resident.leases -= 1;
+    trim();
+    pump();
+  };
+
+  /** A resident with the caller's lease on it. */
+  async function admitted(path: string, key: string, shape: LoadOptions, signal: AbortSignal | undefined): Promise<Resident> {
+    const known = residents.get(key);
+    if (known !== undefined) return take(known);
+    const bytes = await stat(path).then(({ size }) => size, () => 0);
+    if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+    if (closed) throw new TaraError('TARA_DISPOSED', { what: 'the model store' });
+    if (bytes > budgetBytes) throw new TaraError('TARA_MODEL_TOO_LARGE', { path, bytes, budget: budgetBytes });
+    // Nothing may come between this look-up and the lease, or two callers would load twice, or one would lose its model.
+    const loading = residents.get(key);
+    if (loading !== undefined) return take(loading);
+    return waiting.length === 0 && hasRoom(bytes) ? take(enter(path, key, bytes, shape)) : wait(path, key, bytes, shape, signal);
+  }
 
   return {
     async acquire(path, options = {}) {
       if (closed) throw new TaraError('TARA_DISPOSED', { what: 'the model store' });
       const { signal, ...shape } = options;
       const key = JSON.stringify([resolve(path), { ...shape, onProgress: undefined }]);
-      let resident = residents.get(key);
-      if (!resident) {
-        // Nothing may come between the look-up and the entry, or two callers would load twice.
-        const size = stat(path).then(({ size: bytes }) => bytes, () => 0);
-        // One caller's signal must not end a load that others wait for.
-        const model = engine.load(path, shape);
-        resident = { key, bytes: 0, model, leases: 0, lastUse: 0 };
-        residents.set(key, resident);
-        const entry = resident;
-        void size.then((bytes) => Object.assign(entry, { bytes }));
-        model.catch(() => residents.delete(key));
-      }
-      resident.leases += 1;
-      resident.lastUse = uses++;
+      const resident = await admitted(path, key, shape, signal);
       try {
+        // One caller's signal must not end a load that others wait for.
         return leaseOf(resident, await untilAborted(resident.model, signal));
       } catch (error) {
-        resident.leases -= 1;
-        trim();
+        give(resident);
         throw error;
       }
     },
     async close() {
       closed = true;
+      for (const waiter of [...waiting]) waiter.reject(new TaraError('TARA_DISPOSED', { what: 'the model store' }));
       await Promise.all([...residents.values()].map(unload));
     },
   };

@@ -6,9 +6,11 @@ import { createTestHost, fakeEmotion, service, type TestHost } from 'tara-gguf/t
 import { definePlugin, emotion, router, type EmotionAnalysis } from 'tara-gguf/plugin';
 import emotionPlugin from '../../plugins/emotion/index.js';
 import plugin from '../../plugins/router/index.js';
-import { effectiveWeights, type Explained, type RouterService } from '../../plugins/router/service.js';
-import { stem, wordsOf } from '../../plugins/router/words.js';
-import { buildKeywords } from '../../plugins/router/keywords.js';
+import type { Explained } from '../../plugins/router/explained.js';
+import { effectiveWeights } from '../../plugins/router/score/parts.js';
+import type { RouterService } from '../../plugins/router/service.js';
+import { buildKeywords } from '../../plugins/router/table/keywords.js';
+import { stem, wordsOf } from '../../plugins/router/text/words.js';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 const shared = (name: string) => here(`../../../shared/data/${name}`);
@@ -41,12 +43,12 @@ describe('which domain answers', () => {
   });
 
   it.skipIf(!existsSync(shared('handwritten/routing.tsv')))('holds its measured accuracy on the handwritten set (skipped without ../shared)', async () => {
-    expect(await accuracy(rows(shared('handwritten/routing.tsv')).slice(1))).toBeGreaterThanOrEqual(0.76);
+    expect(await accuracy(rows(shared('handwritten/routing.tsv')).slice(1))).toBeGreaterThanOrEqual(0.8);
   });
 
   it.skipIf(!existsSync(shared('routing/routing.dev.tsv')))('holds its measured accuracy on each source (skipped without ../shared)', async () => {
     const lines = rows(shared('routing/routing.dev.tsv'));
-    const floors = { banking77: 0.84, clinc_oos: 0.75, counselchat: 0.5, gsm8k: 0.5, medquad: 0.7, mmlu: 0.53 };
+    const floors = { banking77: 0.85, clinc_oos: 0.6, counselchat: 0.68, gsm8k: 0.62, medquad: 0.9, mmlu: 0.68 };
     for (const [source, floor] of Object.entries(floors)) {
       const own = lines.filter((line) => line[2] === source).map(([text = '', domain = '']) => [text, domain]);
       expect({ source, right: await accuracy(own) }).toSatisfy(({ right }: { right: number }) => right >= floor);
@@ -192,8 +194,8 @@ describe('words', () => {
   });
 
   it('match keywords on boundaries only', () => {
-    const index = buildKeywords([{ term: 'art', weight: 1 }, { term: 'blood pressure', weight: 1 }, { term: 'neuro*', weight: 1 }, { term: '*itis', weight: 1 }]);
-    const found = (text: string) => index.match(wordsOf(text)).found.map(({ term }) => term);
+    const index = buildKeywords([[{ term: 'art', weight: 1 }, { term: 'blood pressure', weight: 1 }, { term: 'neuro*', weight: 1 }, { term: '*itis', weight: 1 }]]);
+    const found = (text: string) => (index.match(wordsOf(text)).found.get(0) ?? []).map(({ term }) => term);
     expect(found('start the party')).toEqual([]);
     expect(found('art about blood pressures')).toEqual(['art', 'blood pressure']);
     expect(found('a neurologist saw arthritis')).toEqual(['neuro*', '*itis']);

@@ -1,7 +1,9 @@
 /** route [TEXT] [--file F] [--explain]: which domain answers, one decision a text. */
 
-import { router, type CommandModule, type CommandResult, type RouteDecision, type Router, textsOf } from 'tara-gguf/plugin';
-import type { Explained } from '../service.js';
+import { router, type CommandContext, type CommandModule, type CommandResult, type RouteDecision, type RouteOptions, type Router, textsOf } from 'tara-gguf/plugin';
+import type { Explained } from '../explained.js';
+import type { RouterService } from '../service.js';
+import { findEmbedder } from './embedding.js';
 
 const isExplained = (decision: RouteDecision): decision is Explained => 'explanations' in decision && 'rule' in decision;
 
@@ -15,17 +17,39 @@ export function render(decision: RouteDecision, explain: boolean): string {
   if (!explain) return head;
   const rows = Object.entries(decision.scores).map(([name, score]) => {
     const why = isExplained(decision) ? decision.explanations[name] : undefined;
-    const because = [why?.keywords.length ? `keywords ${why.keywords.join(', ')}` : '', why?.nearest == null ? '' : `near "${why.nearest}"`, why?.points ? `hook ${why.points.toFixed(2)}` : ''].filter((part) => part !== '').join('; ');
+    const because = [why?.keywords.length ? `keywords ${why.keywords.join(', ')}` : '', why?.nearest == null ? '' : `near "${why.nearest}"`, why?.points ? `hook ${why.points.toFixed(2)}` : '', why?.custom == null ? '' : `custom ${why.custom.toFixed(2)}`, why?.affinity ? `asked before ${why.affinity.toFixed(2)}` : ''].filter((part) => part !== '').join('; ');
     return `  ${name.padEnd(14)}${[score.total, score.content, score.emotion, score.speed, score.quality].map((value) => value.toFixed(2).padStart(8)).join('')}  ${because}`.trimEnd();
   });
   const foot = isExplained(decision)
-    ? [`  rule ${decision.rule}, fallback ${decision.fallback ?? 'none'}, weights ${Object.entries(decision.weights).map(([part, weight]) => `${part} ${weight.toFixed(2)}`).join(' ')}, ${decision.milliseconds.toFixed(2)} ms`, ...Object.entries(decision.excluded).map(([name, rule]) => `  left out: ${name} (${rule})`)]
+    ? [
+        `  ${'none'.padEnd(14)}${''.padStart(8)}${decision.none.toFixed(2).padStart(8)}`,
+        `  rule ${decision.rule}, fallback ${decision.fallback ?? 'none'}, weights ${Object.entries(decision.weights).map(([part, weight]) => `${part} ${weight.toFixed(2)}`).join(' ')}`,
+        `  read by ${decision.reading === 'embedding' ? 'sentence embeddings' : 'words'}, complexity ${decision.query.complexity.toFixed(2)}, urgency ${decision.query.urgency.toFixed(2)}, ${decision.query.contextTokens} tokens of context, cache ${decision.cache}, ${decision.milliseconds.toFixed(2)} ms`,
+        ...(decision.customFailure === null ? [] : [`  the custom scoring function was left out: ${decision.customFailure}`]),
+        ...Object.entries(decision.excluded).map(([name, rule]) => `  left out: ${name} (${rule})`),
+      ]
     : [];
   return [head, `  ${'domain'.padEnd(14)}${['total', 'content', 'emotion', 'speed', 'quality'].map((name) => name.padStart(8)).join('')}`, ...rows, ...foot].join('\n');
 }
 
-async function* decisionsOf(service: Router, texts: AsyncIterable<string>): AsyncGenerator<RouteDecision, undefined> {
-  for await (const text of texts) yield await service.route(text);
+/** Texts that are decided at once, where they come from a file. */
+const BATCH = 256;
+
+async function* decisionsOf(service: Router & Partial<Pick<RouterService, 'routeBatch'>>, { signal, options: { file, user } }: CommandContext, texts: AsyncIterable<string>): AsyncGenerator<RouteDecision, undefined> {
+  const options: RouteOptions = typeof user === 'string' ? { userId: user } : {};
+  // Whoever writes lines may wait for each answer; and what a user asks depends on what was asked before.
+  const most = typeof file !== 'string' || file === '-' || typeof user === 'string' || service.routeBatch === undefined ? 1 : BATCH;
+  let batch: string[] = [];
+  const decide = async () => {
+    const now = batch;
+    batch = [];
+    return now.length > 1 && service.routeBatch !== undefined ? service.routeBatch(now, options, signal) : Promise.all(now.map((text) => service.route(text, options)));
+  };
+  for await (const text of texts) {
+    batch.push(text);
+    if (batch.length >= most) yield* await decide();
+  }
+  yield* await decide();
   return undefined;
 }
 
@@ -42,13 +66,16 @@ const command: CommandModule = {
       .argument('[text...]', 'the text')
       .option('--file <file>', 'one text a line, `-` for standard input; what follows a TAB is left out')
       .option('--embedding-model <gguf>', 'a sentence-embedding model to read with (default: embeddingModel of tara.config)')
+      .option('--user <id>', 'whose history counts')
       .option('--explain', 'show every part of every score')
       .addHelpText('after', '\nExamples:\n  tara-gguf route "my chest hurts and I cannot breathe"\n  tara-gguf route --explain "why is my query slow?"\n  cut -f1 questions.tsv | tara-gguf route --file - --json');
   },
   async run(context): Promise<CommandResult> {
     const explain = context.options.explain === true;
     const shape = (decision: RouteDecision): RouteDecision => (explain ? decision : plain(decision));
-    const decisions = decisionsOf(context.use(router), textsOf(context));
+    // The router would go on by words alone; whoever named a model wants to hear that it cannot be used.
+    await findEmbedder(context)?.dimensions();
+    const decisions = decisionsOf(context.use(router), context, textsOf(context));
     // The first is decided at once, so that a wrong path fails before any output.
     const first = await decisions.next();
     if (first.done === true) return { json: empty(), text: '' };

@@ -14,3 +14,6 @@ export interface DomainData {
   /** Utterances as its users write them. */
   readonly examples: readonly string[];
 }
+
+/** One utterance a line. */
+export const utterances = (lines: string): readonly string[] => lines.split('\n').filter((line) => line !== '');

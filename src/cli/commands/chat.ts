@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { TaraError } from '../../errors.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext } from '../context.js';
+import { parseSize } from '../format.js';
 import { argument, examples, textOption } from '../options.js';
 import { holdTarget, servedFiles } from '../served.js';
 import { describeSampling, loadOptions, samplingOptions } from './generate.js';
@@ -30,12 +31,15 @@ const command: CoreCommand = {
       .option('--message <text>', 'one message, then end (default: lines of standard input)')
       .option('--domain <name>', 'answer as this domain instead of asking the router')
       .option('--user <id>', 'whose history counts')
+      .option('--consensus', 'ask all domains that the router finds as good as equal, and give the answer the others are nearest to')
+      .option('--memory <bytes>', 'what loaded models may take together: 4GB (default: no limit)')
       .option('--embedding-model <gguf>', 'sentence-embedding model that messages are read with (default: embeddingModel of tara.config)');
     describeSampling(command);
     command.addHelpText('after', examples('chat model.gguf', 'chat model.gguf --message "I feel stressed about my exam" --max-tokens 100', 'chat deploy/phase-1'));
   },
   async run(context) {
     const path = context.path(argument(context.args, 0, 'model'));
+    const memory = textOption(context.options, 'memory');
     const files = await servedFiles(context, path);
     const held = await holdTarget(context, path);
     try {
@@ -44,6 +48,8 @@ const command: CoreCommand = {
         generate: samplingOptions(context),
         domain: textOption(context.options, 'domain'),
         userId: textOption(context.options, 'user'),
+        consensus: context.options.consensus === true,
+        memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
       });
       const turns: Turn[] = [];
       for await (const question of questions(context)) {
