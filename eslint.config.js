@@ -7,6 +7,7 @@ const ROOMS = {
   formats: [],
   workers: [],
   engine: ['formats'],
+  scan: ['engine'],
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats'],
@@ -16,7 +17,7 @@ const ROOMS = {
   phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'benchmark', 'chat', 'phases', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

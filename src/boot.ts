@@ -2,6 +2,7 @@
 import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
 import { loadConfig } from './kernel/config.js';
+import { workers, type Workers } from './kernel/services.js';
 import { TaraError } from './errors.js';
 import type { Home } from './phases/home.js';
 import { registryAccess, type RegistryAccess } from './phases/service.js';
@@ -21,8 +22,9 @@ export interface BootOptions {
   readonly reservedCommands?: readonly string[];
 }
 
-/** What the core offers to plugins: the registry of the state folder. */
+/** What the core offers to plugins: the pool of worker threads, the registry of the state folder. */
 const coreServices = (home: Home): readonly Service[] => [
+  service(workers, (): Workers => ({ runInPool: async (module, input, options) => (await import('./workers/index.js')).sharedPool().run(String(module), input, options) })),
   service(registryAccess, (): RegistryAccess => ({
     async with(access, work) {
       const { Registry } = await import('./phases/registry/registry.js');

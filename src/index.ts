@@ -4,10 +4,12 @@
  */
 export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type ErrorFields } from './errors.js';
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
+export { checkChatTemplate } from './engine/index.js';
 export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
 export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
+export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
 export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';

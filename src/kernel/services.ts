@@ -27,3 +27,15 @@ export interface HookCaller {
 }
 
 export const hooks = createToken<HookCaller>('kernel.hooks');
+
+/** Runs a plugin's heavy JavaScript (parsing, comparing) away from the event loop. */
+export interface Workers {
+  /**
+   * Runs the default export of a module, an absolute path or file URL, in the process's pool of worker threads:
+   * `(input, { check }) => output`, both cloneable; `check` throws once the caller has cancelled. Rejects with the module's own
+   * error code and fields (TARA_INTERNAL for an error that is no TaraError), TARA_ABORTED when the signal fires.
+   */
+  runInPool<Output>(module: string | URL, input: unknown, options?: CallOptions): Promise<Output>;
+}
+
+export const workers = createToken<Workers>('kernel.workers');

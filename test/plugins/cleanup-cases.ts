@@ -1,6 +1,6 @@
 /** Runs the cleanup cases of a folder as their README says: prepare, clean into a copy, compare tree, report and source. */
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { clean } from '../../plugins/cleanup/cleaner.js';
@@ -63,6 +63,20 @@ export function snapshot(root: string): Map<string, string> {
       if (stats.isDirectory()) walk(path, `${prefix}${name}/`);
       else found.set(prefix + name, stats.isFile() ? `${sha256(path)} ${stats.mtimeMs}` : 'link');
     }
+  };
+  walk(root, '');
+  return found;
+}
+
+/** Everything that can be told of a tree: names, kinds, permissions, times of change, contents. */
+export function exactTree(root: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const walk = (path: string, name: string): void => {
+    const stats = lstatSync(path);
+    const content = stats.isFile() ? sha256(path) : stats.isSymbolicLink() ? readlinkSync(path) : '';
+    // A parent folder changes with what is made beside the model.
+    found[name] = `${(stats.mode & 0o777).toString(8)} ${name === '' ? '' : Math.round(stats.mtimeMs)} ${content}`;
+    if (stats.isDirectory()) for (const inner of readdirSync(path)) walk(join(path, inner), `${name}/${inner}`);
   };
   walk(root, '');
   return found;
