@@ -55,7 +55,7 @@ export async function pluginIssues(hooks: HookCaller, examination: Examination, 
   if (!hooks.has('cleanup:check')) return [];
   const answers = await hooks.parallel('cleanup:check', folderOf(examination), signal ? { signal } : {});
   return answers.flatMap((answer) => ('error' in answer
-    ? [{ code: 'CHECK_FAILED', path: '.', severity: 'error' as const, message: oneLine(`the check of plugin ${answer.plugin} failed: ${answer.error.message}`) }]
+    ? [{ code: 'CHECK_FAILED', path: '.', severity: 'error' as const, message: oneLine(answer.error.message) }]
     : answer.value.map((issue) => ({ ...issue, message: oneLine(issue.message) }))));
 }
 

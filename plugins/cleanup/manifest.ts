@@ -78,9 +78,9 @@ export async function checkManifestPlace(folder: string): Promise<void> {
   for (const path of [paths.json, paths.sums]) if (!ours && await lstat(path).then(() => true, () => false)) throw new TaraError('TARA_FILE_EXISTS', { path });
 }
 
-/** Puts both files beside the folder. Throws TARA_DISK_FULL, TARA_WRITE_FAILED. */
-export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
+/** Puts both files beside the folder, by way of temporary files in `through`. Throws TARA_DISK_FULL, TARA_WRITE_FAILED. */
+export async function writeManifest(folder: string, manifest: Manifest, through?: string): Promise<void> {
   const paths = manifestPaths(folder);
-  await writeWhole(paths.json, `${JSON.stringify(manifest, null, 1)}\n`);
-  await writeWhole(paths.sums, sumsOf(manifest));
+  await writeWhole(paths.json, `${JSON.stringify(manifest, null, 1)}\n`, 0o644, through);
+  await writeWhole(paths.sums, sumsOf(manifest), 0o644, through);
 }

@@ -72,7 +72,8 @@ export async function cleanInPlace(examination: Examination, hashes: ReadonlyMap
     for (const file of texts.keys()) await replace(tree, trash, file);
     await moveOldManifests(undo, trash);
     await syncFolder(tree.root);
-    await writeManifest(tree.root, manifest);
+    // What a kill leaves half-written is then removed with the trash.
+    await writeManifest(tree.root, manifest, join(trash, 'new'));
   } catch (thrown) {
     await undoTrash(trash).catch((cause: unknown) => { throw new TaraError('TARA_CLEANUP_UNFINISHED', { path: trash, reason: (thrown as Error).message }, { cause }); });
     throw writeError(tree.root, thrown);
@@ -82,6 +83,7 @@ export async function cleanInPlace(examination: Examination, hashes: ReadonlyMap
 
 /** The new texts, complete and durable before anything moves. */
 async function writeTexts({ tree, texts }: Examination, to: string): Promise<void> {
+  await mkdir(to);
   for (const [file, text] of texts) {
     await mkdir(dirname(join(to, file)), { recursive: true });
     await writeWhole(join(to, file), text, tree.entries.get(file)?.mode ?? 0o644);

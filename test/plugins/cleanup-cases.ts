@@ -68,21 +68,21 @@ export function snapshot(root: string): Map<string, string> {
   return found;
 }
 
-/** Everything that can be told of a tree: names, kinds, permissions, times of change, contents. */
+/** Everything that can be told of a tree: names (as latin1, whatever bytes they have), kinds, permissions, times of change, contents. */
 export function exactTree(root: string): Record<string, string> {
   const found: Record<string, string> = {};
-  const walk = (path: string, name: string): void => {
+  const walk = (path: Buffer, name: string): void => {
     const stats = lstatSync(path);
     const content = stats.isFile() ? sha256(path) : stats.isSymbolicLink() ? readlinkSync(path) : '';
     // A parent folder changes with what is made beside the model.
     found[name] = `${(stats.mode & 0o777).toString(8)} ${name === '' ? '' : Math.round(stats.mtimeMs)} ${content}`;
-    if (stats.isDirectory()) for (const inner of readdirSync(path)) walk(join(path, inner), `${name}/${inner}`);
+    if (stats.isDirectory()) for (const inner of readdirSync(path, 'latin1')) walk(Buffer.concat([path, Buffer.from(`/${inner}`, 'latin1')]), `${name}/${inner}`);
   };
-  walk(root, '');
+  walk(Buffer.from(root), '');
   return found;
 }
 
-export const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+export const sha256 = (path: string | Buffer): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
 const nameOf = (item: string | { path: string }): string => (typeof item === 'string' ? item : item.path);
 
