@@ -15,6 +15,9 @@ import { parentOf, placeOf, readError, type Entry } from './tree.js';
 
 /** Files copied at once; the disk is the limit, not the number. */
 const AT_ONCE = 8;
+/** Of more files than this only the large ones are waited for by name: a disk takes milliseconds for each, and the manifest tells after a power failure. */
+const MOST_SYNCED = 2000;
+const LARGE = 1 << 20;
 
 export interface CopyOptions {
   /** SHA-256 of what was read, by path. */
@@ -78,7 +81,7 @@ async function fill({ tree, texts }: Examination, work: string, kept: readonly E
   const copyNext = async (): Promise<void> => {
     for (const entry of queue) {
       if (options.signal?.aborted) throw new TaraError('TARA_ABORTED');
-      if (!texts.has(entry.path)) await copyEntry(tree.root, work, entry, options.throwaway);
+      if (!texts.has(entry.path)) await copyEntry(tree.root, work, entry, { throwaway: options.throwaway, sync: kept.length <= MOST_SYNCED || entry.bytes >= LARGE });
       copied += entry.bytes;
       options.onProgress?.(options.needed === 0 ? 1 : copied / options.needed, entry.path);
     }
@@ -92,7 +95,7 @@ async function fill({ tree, texts }: Examination, work: string, kept: readonly E
   }
 }
 
-async function copyEntry(root: string, work: string, entry: Entry, throwaway: boolean): Promise<void> {
+async function copyEntry(root: string, work: string, entry: Entry, { throwaway, sync }: { readonly throwaway: boolean; readonly sync: boolean }): Promise<void> {
   const to = placeOf(work, entry);
   if (entry.kind === 'link') {
     // Written anew: a link that went up and came back, or an absolute one, would lead out of the copy.
@@ -114,6 +117,7 @@ async function copyEntry(root: string, work: string, entry: Entry, throwaway: bo
   if (linked) return;
   await chmod(to, entry.mode | 0o600);
   await utimes(to, now.atime, now.mtime);
+  if (!sync) return;
   const file = await open(to, 'r+');
   try {
     await file.sync();
