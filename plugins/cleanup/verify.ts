@@ -22,6 +22,8 @@ export interface VerifyOptions {
   readonly baseDir?: string | undefined;
   readonly strict?: boolean | undefined;
   readonly hooks?: HookCaller | undefined;
+  /** Public key of a deployment target's releases. */
+  readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
   /** Asked for only when the path is a deployment target. */
@@ -51,7 +53,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<Veri
     return { ok: issues.length === 0, issues: issues.map((issue) => ({ ...issue, path: basename(path), severity: 'error' })) };
   }
   if (await lstat(join(path, 'current.json')).then(() => true, () => false)) {
-    const { ok, issues } = await options.deployer().verify(path, options.signal ? { signal: options.signal } : {});
+    const { ok, issues } = await options.deployer().verify(path, { key: options.key, signal: options.signal });
     return { ok, issues: issues.map((issue) => ({ ...issue, severity: 'error' })) };
   }
   return verifyFolder(path, options);
