@@ -7,6 +7,7 @@ const ROOMS = {
   formats: [],
   workers: [],
   engine: ['formats'],
+  scan: ['engine'],
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats', 'kernel'],
@@ -18,7 +19,7 @@ const ROOMS = {
   analytics: ['phases', 'page', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

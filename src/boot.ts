@@ -4,7 +4,7 @@ import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
 import { embedder, type Embedder } from './kernel/capabilities.js';
 import { loadConfig } from './kernel/config.js';
-import { stateFolder } from './kernel/services.js';
+import { stateFolder, workers, type Workers } from './kernel/services.js';
 import { TaraError } from './errors.js';
 import type { ModelStore } from './models/index.js';
 import type { Home } from './phases/home.js';
@@ -27,8 +27,9 @@ export interface BootOptions {
   readonly embeddingModel?: string | undefined;
 }
 
-/** What the core offers to plugins: the state folder, its registry, and embeddings where a model for them is named. */
+/** What the core offers to plugins: the pool of worker threads, the state folder, its registry, and embeddings where a model for them is named. */
 const coreServices = (home: Home, embeddingModel: string | null): readonly Service[] => [
+  service(workers, (): Workers => ({ runInPool: async (module, input, options) => (await import('./workers/index.js')).sharedPool().run(String(module), input, options) })),
   ...(embeddingModel === null ? [] : [embeddings(embeddingModel)]),
   service(stateFolder, () => ({ path: home.path })),
   service(registryAccess, (): RegistryAccess => ({

@@ -135,6 +135,8 @@ export const ERRORS = {
   TARA_QUALITY_UNREACHED: entry(1, 422, 'no mix within {bytes} bytes reaches {wanted}', 'The best measured has {agreement} % agreement and a KL divergence of {kld}; lower --quality-threshold, or raise --target-size.'),
   TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
   // cleanup
+  TARA_CLEANUP_UNFINISHED: entry(1, 500, 'cleaning in place stopped ({reason}) and could not be taken back; nothing is lost: {path}', 'Free space or mend the permissions, then run `tara-gguf clean-model {path} --undo`.'),
+  TARA_UNDO_NOTHING: entry(1, 404, 'there is nothing to undo for {path}', 'Give the folder that was cleaned in place, or its trash folder (NAME.trash-DATE) with undo.json in it.'),
   TARA_CLEANUP_INVALID: entry(1, 422, '{path} cannot be built from: {issue}', '`tara-gguf clean-model {path} --dry-run` lists everything that is wrong.'),
   // deploy
   TARA_DEPLOY_BUSY: entry(1, 409, '{target} is being deployed to by process {pid}', 'Wait for that command to end, or stop it; then run the command again.'),

@@ -4,10 +4,12 @@
  */
 export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type ErrorFields } from './errors.js';
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
+export { checkChatTemplate } from './engine/index.js';
 export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
 export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
+export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
 export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';
@@ -20,7 +22,6 @@ export {
 } from './measure/index.js';
 export { createBalancer, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './models/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
-export { sharedPool, type Pool, type PoolTask } from './workers/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';
 export { sharedPool, type Pool, type PoolTask, type TaskContext } from './workers/index.js';
 export type { Build, BuildFile, Checklist, ChecklistItem, ChecklistVerdict, Domain, Phase, Waiver } from './phases/types.js';

@@ -10,7 +10,7 @@ const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).co
 export function writeError(path: string, thrown: unknown, needed = 0): TaraError {
   if (thrown instanceof TaraError) return thrown;
   const code = codeOf(thrown);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new TaraError('TARA_DISK_FULL', { path, needed }, { cause: thrown });
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return new TaraError('TARA_DISK_FULL', { path, needed }, { cause: thrown });
   return new TaraError('TARA_WRITE_FAILED', { path, reason: code }, { cause: thrown });
 }
 
@@ -22,9 +22,9 @@ export async function syncFolder(path: string): Promise<void> {
   await folder.close();
 }
 
-/** Puts text at `path`, with these permissions. Throws TARA_DISK_FULL, TARA_WRITE_FAILED. */
-export async function writeWhole(path: string, text: string, mode = 0o644): Promise<void> {
-  const temporary = join(dirname(path), `.tara-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+/** Puts a text or bytes at `path`, with these permissions, by way of a temporary file in `through` (on the same disk). Throws TARA_DISK_FULL, TARA_WRITE_FAILED. */
+export async function writeWhole(path: string, text: string | Buffer, mode = 0o644, through = dirname(path)): Promise<void> {
+  const temporary = join(through, `.tara-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
   try {
     const file = await open(temporary, 'wx', mode);
     try {

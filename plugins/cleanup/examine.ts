@@ -1,34 +1,37 @@
-/** Examines a folder: what kind it is, what is wrong, what a cleaned one has. Reads only. */
+/** Examines a folder: what kind it is, what is wrong, what a cleaned one has. Reads only; the result is plain data. */
 import { join } from 'node:path';
 import type { CleanIssue, CleanReport } from 'tara-gguf/plugin';
 import { TaraError } from 'tara-gguf/plugin';
 import { checkAdapterFolder } from './adapter.js';
-import { Findings } from './findings.js';
-import { has, type Folder } from './folder.js';
+import { Findings, type Fix } from './findings.js';
+import { fileAt, has, openable, type Folder, type WeightScan } from './folder.js';
 import { checkGgufFile } from './gguf.js';
 import { INDEX, readIndex } from './index-file.js';
 import { isObject, readJsonFile, type JsonObject } from './json-text.js';
 import { checkModelFolder } from './model.js';
+import { checkSecurity } from './security.js';
 import { protectedPaths, sweepFiles, sweepLinks, sweepNames } from './sweep.js';
-import { lookUp, parentOf, readTree, type Tree } from './tree.js';
+import { lookUp, readTree, type Tree } from './tree.js';
 import { VOCABULARIES } from './vocabulary.js';
 
 export interface ExamineOptions {
   readonly maxFileBytes?: number | undefined;
   readonly baseDir?: string | undefined;
-  readonly strict?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 export interface Examination {
   readonly tree: Tree;
   readonly kind: CleanReport['kind'];
-  readonly findings: Findings;
+  /** Paths of files and links that the cleaned folder does not have. */
+  readonly dropped: ReadonlySet<string>;
+  /** New text by file, for files that fixes rewrite or make. */
+  readonly texts: ReadonlyMap<string, string>;
+  readonly fixes: readonly Fix[];
   readonly issues: readonly CleanIssue[];
-  readonly valid: boolean;
-  readonly score: number;
-  /** Files and links that go, and folders (with a trailing slash) that go with everything in them; nothing is named twice. */
-  readonly removed: readonly string[];
+  readonly weights: readonly WeightScan[];
+  /** config.json or adapter_config.json as the cleaned folder has it; null where there is none that parses. */
+  readonly config: JsonObject | null;
 }
 
 const MODEL_WEIGHTS = ['model.safetensors', INDEX];
@@ -64,7 +67,7 @@ export async function examine(dir: string, options: ExamineOptions = {}): Promis
   const base = options.baseDir === undefined ? undefined : await readBase(options.baseDir);
   const tree = await readTree(dir, options.signal);
   const findings = new Findings();
-  const folder: Folder = { tree, findings, signal: options.signal };
+  const folder: Folder = { tree, findings, weights: [], signal: options.signal };
   const index = await readIndex(tree);
   sweepNames(folder, protectedPaths(tree, index?.files.values() ?? []));
   const pickles = await sweepFiles(folder, options.maxFileBytes ?? Infinity);
@@ -74,48 +77,29 @@ export async function examine(dir: string, options: ExamineOptions = {}): Promis
   else if (kind === 'peft-adapter') await checkAdapterFolder(folder, { pickles, base });
   else if (kind === 'unknown') findings.report('UNKNOWN_KIND', '.', 'error', 'it is neither a model nor an adapter: config.json or adapter_config.json and safetensors weights are missing');
   await checkGgufFiles(folder, kind);
+  await checkSecurity(folder);
   sweepLinks(folder);
-  const issues = findings.issues();
-  const faults = issues.filter(({ severity }) => severity === 'error' || (options.strict && severity === 'warning'));
-  return { tree, kind, findings, issues, valid: faults.length === 0, score: scoreOf(issues), removed: removedOf(tree, findings) };
+  const { dropped, texts, fixes, issues } = findings;
+  return { tree, kind, dropped, texts, fixes, issues, weights: folder.weights.filter(({ file }) => !dropped.has(file)), config: await configOf(folder) };
 }
 
-async function checkGgufFiles({ tree, findings, signal }: Folder, kind: CleanReport['kind']): Promise<void> {
-  for (const entry of tree.entries.values()) {
-    if (entry.kind !== 'file' || !/\.gguf$/i.test(entry.path) || findings.dropped.has(entry.path)) continue;
-    const report = await checkGgufFile(join(tree.root, entry.path), signal);
-    for (const { code, message } of report) findings.report(code, entry.path, kind === 'gguf' ? 'error' : 'warning', message);
+async function configOf(folder: Folder): Promise<JsonObject | null> {
+  for (const path of ['config.json', 'adapter_config.json']) {
+    const text = folder.findings.texts.get(path);
+    if (text !== undefined) return JSON.parse(text) as JsonObject;
+    const entry = fileAt(folder, path);
+    const read = entry && await readJsonFile(openable(folder, entry)).catch(() => undefined);
+    if (read !== undefined && 'value' in read && isObject(read.value)) return read.value;
   }
+  return null;
 }
 
-/** What each issue counts against; the score is the mean of the parts: 1 without an issue, 0.5 with warnings, 0 with an error. */
-const PARTS: Readonly<Record<string, readonly string[]>> = {
-  files: ['MISSING_FILE', 'UNKNOWN_KIND', 'OVERSIZED_FILE', 'SYMLINK_ESCAPE', 'SPECIAL_FILE', 'UNREADABLE_FILE', 'PICKLE_FILE'],
-  weights: ['BAD_SAFETENSORS', 'TRUNCATED_SAFETENSORS', 'UNSUPPORTED_DTYPE', 'NAN_TENSOR', 'MISSING_TENSOR', 'DUPLICATE_TENSOR', 'BAD_GGUF'],
-  configuration: ['BAD_JSON', 'MISSING_CONFIG_FIELD', 'SHAPE_MISMATCH', 'BAD_ADAPTER_CONFIG', 'INCOMPATIBLE_ADAPTER'],
-  vocabulary: ['TOKENIZER_INVALID'],
-};
-
-function scoreOf(issues: readonly CleanIssue[]): number {
-  if (issues.some(({ code }) => code === 'UNKNOWN_KIND')) return 0;
-  const parts = Object.values(PARTS).map((codes): number => {
-    const own = issues.filter(({ code }) => codes.includes(code));
-    return own.some(({ severity }) => severity === 'error') ? 0 : own.some(({ severity }) => severity === 'warning') ? 0.5 : 1;
-  });
-  return parts.reduce((sum, part) => sum + part, 0) / parts.length;
-}
-
-/** Folders that keep nothing go whole, everything else file by file. */
-function removedOf(tree: Tree, { dropped }: Findings): string[] {
-  const kept = new Set(['']);
-  for (const entry of tree.entries.values()) {
-    if (entry.kind === 'folder' || dropped.has(entry.path)) continue;
-    for (let folder = parentOf(entry.path); !kept.has(folder); folder = parentOf(folder)) kept.add(folder);
+async function checkGgufFiles(folder: Folder, kind: CleanReport['kind']): Promise<void> {
+  const severity = kind === 'gguf' ? 'error' : 'warning';
+  for (const entry of folder.tree.entries.values()) {
+    if (entry.kind !== 'file' || !/\.gguf$/i.test(entry.path) || folder.findings.dropped.has(entry.path)) continue;
+    const { issues, tensors } = await checkGgufFile(openable(folder, entry).toString(), folder.signal);
+    for (const { code, message } of issues) folder.findings.report(code, entry.path, severity, message);
+    if (tensors.length > 0) folder.weights.push({ path: entry.path, file: entry.path, severity, tensors });
   }
-  const removed: string[] = [];
-  for (const { path, kind } of tree.entries.values()) {
-    if (!kept.has(parentOf(path))) continue;
-    if (kind === 'folder' ? !kept.has(path) : dropped.has(path)) removed.push(kind === 'folder' ? `${path}/` : path);
-  }
-  return removed.sort();
 }

@@ -1,9 +1,9 @@
 /** Checks a single model file, by what it is: GGUF or safetensors. */
-import { open } from 'node:fs/promises';
-import { readSafetensors } from 'tara-gguf';
-import { TaraError, type CleanReport } from 'tara-gguf/plugin';
-import { isFloatType, nonFinite } from './finite.js';
-import { checkGgufFile, type FileIssue } from './gguf.js';
+import { open, stat } from 'node:fs/promises';
+import { readSafetensors, scanFiles } from 'tara-gguf';
+import { TaraError, type CleanReport, type OnProgress } from 'tara-gguf/plugin';
+import { checkGgufFile, type CheckedFile, type FileIssue } from './gguf.js';
+import { notFinite } from './scan.js';
 import { isPickle } from './pickle.js';
 import { readError } from './tree.js';
 import { weightIssue } from './weights.js';
@@ -23,21 +23,30 @@ async function startsWithMagic(path: string): Promise<boolean> {
   }
 }
 
-async function checkSafetensors(path: string, signal: AbortSignal | undefined): Promise<FileIssue[]> {
+async function checkSafetensors(path: string, signal: AbortSignal | undefined): Promise<CheckedFile> {
   try {
     const { tensors } = await readSafetensors(path, { signal });
-    const floats = tensors.flatMap(({ name, dtype, offset, bytes }) => (isFloatType(dtype) ? [{ name, dtype, offset, bytes }] : []));
-    return (await nonFinite(path, floats, signal)).map((name) => ({ code: 'NAN_TENSOR', message: `tensor ${name} holds NaN or infinite values` }));
+    return { issues: [], tensors };
   } catch (thrown) {
-    if (thrown instanceof TaraError && thrown.code === 'TARA_SAFETENSORS_INVALID') return [await weightIssue(path, thrown)];
+    if (thrown instanceof TaraError && thrown.code === 'TARA_SAFETENSORS_INVALID') return { issues: [await weightIssue(path, thrown)], tensors: [] };
     throw thrown;
   }
 }
 
-/** What is wrong with a file that is meant to be a model. Throws TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE, TARA_ABORTED. */
-export async function checkFile(path: string, signal?: AbortSignal): Promise<FileReport> {
-  if (/\.gguf$/i.test(path) || await startsWithMagic(path)) return { kind: 'gguf', issues: await checkGgufFile(path, signal) };
-  if (/\.safetensors$/i.test(path)) return { kind: 'unknown', issues: await checkSafetensors(path, signal) };
-  if (await isPickle(path)) return { kind: 'unknown', issues: [{ code: 'PICKLE_FILE', message: 'it is a pickle, which can run any code when it is opened' }] };
-  return { kind: 'unknown', issues: [{ code: 'UNKNOWN_KIND', message: 'it is neither a GGUF nor a safetensors file' }] };
+async function checkKind(path: string, signal: AbortSignal | undefined): Promise<CheckedFile & Pick<FileReport, 'kind'>> {
+  if (/\.gguf$/i.test(path) || await startsWithMagic(path)) return { kind: 'gguf', ...await checkGgufFile(path, signal) };
+  if (/\.safetensors$/i.test(path)) return { kind: 'unknown', ...await checkSafetensors(path, signal) };
+  const issue: FileIssue = await isPickle(path)
+    ? { code: 'PICKLE_FILE', message: 'it is a pickle, which can run any code when it is opened' }
+    : { code: 'UNKNOWN_KIND', message: 'it is neither a GGUF nor a safetensors file' };
+  return { kind: 'unknown', issues: [issue], tensors: [] };
+}
+
+/** What is wrong with a file that is meant to be a model. Throws TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE, TARA_FILE_CHANGED, TARA_ABORTED. */
+export async function checkFile(path: string, options: { readonly signal?: AbortSignal | undefined; readonly onProgress?: OnProgress | undefined } = {}): Promise<FileReport> {
+  const { kind, issues, tensors } = await checkKind(path, options.signal);
+  if (tensors.length === 0) return { kind, issues };
+  const { size, mtimeMs } = await stat(path);
+  const [scanned] = await scanFiles([{ path, bytes: size, mtimeMs, tensors }], { hash: false, signal: options.signal, onProgress: (bytes, total) => options.onProgress?.(bytes / total, path) });
+  return { kind, issues: [...issues, ...notFinite(scanned?.nonFinite ?? [])] };
 }

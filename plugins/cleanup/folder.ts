@@ -1,4 +1,5 @@
 /** A folder under examination: its tree, what was found so far, and reading of files that are still in it. */
+import type { ScanTensor } from 'tara-gguf';
 import { lookUp, placeOf, readError, type Entry, type Tree } from './tree.js';
 import type { Findings } from './findings.js';
 import { isObject, readJsonFile, type JsonObject } from './json-text.js';
@@ -6,7 +7,19 @@ import { isObject, readJsonFile, type JsonObject } from './json-text.js';
 export interface Folder {
   readonly tree: Tree;
   readonly findings: Findings;
+  /** Weight files whose numbers are still to be looked at. */
+  readonly weights: WeightScan[];
   readonly signal: AbortSignal | undefined;
+}
+
+/** Tensors of a file, for the search for NaN and infinities. */
+export interface WeightScan {
+  /** The name that issues give, perhaps a link. */
+  readonly path: string;
+  /** The entry that the name leads to. */
+  readonly file: string;
+  readonly severity: 'error' | 'warning';
+  readonly tensors: readonly ScanTensor[];
 }
 
 /** The regular file that a name stands for, links inside followed, unless it goes. */

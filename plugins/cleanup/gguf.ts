@@ -1,26 +1,28 @@
-/** Checks one GGUF file: container, model, and the finiteness of tensors that are stored as floats. */
-import { checkModel, readGguf } from 'tara-gguf';
+/** Checks one GGUF file: container and model; its tensors are looked at later, by the addon. */
+import { checkModel, readGguf, type ScanTensor } from 'tara-gguf';
 import { TaraError } from 'tara-gguf/plugin';
-import { isFloatType, nonFinite } from './finite.js';
+import type { IssueCode } from './codes.js';
 
 export interface FileIssue {
-  readonly code: string;
+  readonly code: IssueCode;
   readonly message: string;
 }
 
-/** What is wrong with the file; nothing when it can be used. Throws TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE, TARA_ABORTED. */
-export async function checkGgufFile(path: string, signal?: AbortSignal): Promise<FileIssue[]> {
+export interface CheckedFile {
+  /** Empty when the file can be used. */
+  readonly issues: readonly FileIssue[];
+  readonly tensors: readonly ScanTensor[];
+}
+
+/** What is wrong with the file, and its tensors. Throws TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE, TARA_ABORTED. */
+export async function checkGgufFile(path: string, signal?: AbortSignal): Promise<CheckedFile> {
   try {
     const file = await readGguf(path, { signal });
     checkModel(file);
-    const floats = file.tensors.flatMap(({ name, type, offset, bytes }) => {
-      const dtype = type.toUpperCase();
-      return isFloatType(dtype) ? [{ name, dtype, offset, bytes }] : [];
-    });
-    const names = await nonFinite(path, floats, signal);
-    return names.map((name) => ({ code: 'NAN_TENSOR', message: `tensor ${name} holds NaN or infinite values` }));
+    const tensors = file.tensors.map(({ name, type, offset, bytes }) => ({ name, dtype: type.toUpperCase(), offset, bytes }));
+    return { issues: [], tensors: tensors.sort((a, b) => a.offset - b.offset) };
   } catch (thrown) {
-    if (thrown instanceof TaraError && thrown.code === 'TARA_GGUF_INVALID') return [{ code: 'BAD_GGUF', message: String(thrown.fields.reason) }];
+    if (thrown instanceof TaraError && thrown.code === 'TARA_GGUF_INVALID') return { issues: [{ code: 'BAD_GGUF', message: String(thrown.fields.reason) }], tensors: [] };
     throw thrown;
   }
 }

@@ -1,5 +1,6 @@
 /** What goes by name, kind, size or content, before anything is read as a model. */
 import { TaraError } from 'tara-gguf/plugin';
+import type { IssueCode } from './codes.js';
 import { fileAt, openable, type Folder } from './folder.js';
 import { isGarbageFile, isGarbageFolder } from './garbage.js';
 import { isPickle, mayBePickle } from './pickle.js';
@@ -40,7 +41,7 @@ export function sweepNames({ tree, findings }: Folder, kept: ReadonlySet<string>
   }
 }
 
-async function contentFault(folder: Folder, entry: Entry): Promise<[code: string, message: string] | undefined> {
+async function contentFault(folder: Folder, entry: Entry): Promise<[code: IssueCode, message: string] | undefined> {
   try {
     return await isPickle(openable(folder, entry)) ? ['PICKLE_FILE', 'it is a pickle, which can run any code when it is opened'] : undefined;
   } catch (thrown) {

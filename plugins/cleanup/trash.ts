@@ -1,27 +1,20 @@
 /**
  * Cleaning in place: what goes is moved, by rename, into a dated folder beside the model. The undo
  * manifest is written first, so that at any moment every byte is either in its place or where the
- * manifest says.
+ * manifest says; undo.ts is the way back.
  */
-import { chmod, copyFile, lstat, mkdir, rename } from 'node:fs/promises';
+import { copyFile, link, lstat, mkdir, rename, utimes } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { TaraError } from 'tara-gguf/plugin';
 import { syncFolder, writeError, writeWhole } from './disk.js';
 import type { Examination } from './examine.js';
-import { placeOf, type Entry } from './tree.js';
-
-export interface UndoManifest {
-  readonly format: 1;
-  /** Absolute path of the cleaned folder. */
-  readonly folder: string;
-  readonly at: string;
-  /** Move each back from `removed/PATH` here to PATH; a trailing slash is a folder with all it holds. */
-  readonly removed: readonly string[];
-  /** Copy each back from `fixed/PATH` here to PATH. */
-  readonly fixed: readonly string[];
-  /** Files that were not there before: remove them. */
-  readonly created: readonly string[];
-}
+import { inFolder, move } from './moving.js';
+import { checkManifestPlace, makeManifest, manifestPaths, writeManifest } from './manifest.js';
+import { keptEntries, removedTop } from './kept.js';
+import { parentOf, placeOf, type Entry, type Tree } from './tree.js';
+import { undoTrash } from './undo.js';
+import { UNDO, type Place, type UndoManifest } from './undo-manifest.js';
 
 /** A trash folder that nobody has, with the date in its name. */
 async function makeTrash(root: string): Promise<string> {
@@ -36,71 +29,106 @@ async function makeTrash(root: string): Promise<string> {
   }
 }
 
-/** Runs `work` with a folder writable, and gives it its permissions back. */
-async function inFolder<T>(folder: string | Buffer, work: () => Promise<T>): Promise<T> {
-  const { mode } = await lstat(folder);
-  if ((mode & 0o200) !== 0) return work();
-  await chmod(folder, (mode & 0o777) | 0o200);
-  try {
-    return await work();
-  } finally {
-    await chmod(folder, mode & 0o777);
-  }
+const placed = ({ path, raw }: Entry): Place => ({ path, ...(raw && { raw: Buffer.from(raw).toString('base64') }) });
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+async function planUndo({ tree, dropped, texts }: Examination): Promise<UndoManifest> {
+  const removed = removedTop(tree, dropped);
+  const written = [...texts].map(([path, text]) => ({ path, sha256: sha256(text) }));
+  const touched = new Set([...removed, ...written].map(({ path }) => parentOf(path)));
+  const { mode, mtimeMs } = await lstat(tree.root);
+  const top = { path: '', mode: mode & 0o777, mtimeMs };
+  const goes = new Set(removed);
+  const folders = [...tree.entries.values()].filter((entry) => entry.kind === 'folder' && (touched.has(entry.path) || goes.has(entry)));
+  const names = Object.values(manifestPaths(basename(tree.root))) as string[];
+  return {
+    format: 1, folder: tree.root, at: new Date().toISOString(), removed: removed.map(placed),
+    fixed: written.filter(({ path }) => tree.entries.has(path)), created: written.filter(({ path }) => !tree.entries.has(path)),
+    folders: [top, ...folders.map((entry) => ({ ...placed(entry), mode: entry.mode, mtimeMs: entry.mtimeMs }))],
+    beside: await Promise.all(names.map(async (name) => ({ name, existed: await lstat(join(dirname(tree.root), name)).then(() => true, () => false) }))),
+  };
 }
 
-/** Removes and fixes in place; gives the trash folder, null when there was nothing to do. Throws TARA_WRITE_FAILED, TARA_ABORTED. */
-export async function cleanInPlace({ tree, findings, removed }: Examination, signal: AbortSignal | undefined): Promise<string | null> {
-  if (removed.length === 0 && findings.texts.size === 0) return null;
-  const { root } = tree;
-  const trash = await makeTrash(root);
-  const entryOf = (path: string): Entry | undefined => tree.entries.get(path.replace(/\/$/, ''));
-  const files = [...findings.texts.keys()];
-  const manifest: UndoManifest = {
-    format: 1, folder: root, at: new Date().toISOString(), removed,
-    fixed: files.filter((file) => tree.entries.has(file)), created: files.filter((file) => !tree.entries.has(file)),
-  };
+/**
+ * Removes and fixes in place, and writes the manifest; gives the trash folder, null when there was nothing to do. On a failure
+ * everything is put back. Throws TARA_WRITE_FAILED, TARA_DISK_FULL, TARA_FILE_CHANGED, TARA_FILE_EXISTS, TARA_ABORTED, and
+ * TARA_CLEANUP_UNFINISHED where putting back failed too.
+ */
+export async function cleanInPlace(examination: Examination, hashes: ReadonlyMap<string, string>, signal: AbortSignal | undefined): Promise<string | null> {
+  const { tree, dropped, texts } = examination;
+  await checkManifestPlace(tree.root);
+  const manifest = makeManifest(basename(tree.root), keptEntries(tree, dropped), hashes, texts);
+  const undo = await planUndo(examination);
+  if (undo.removed.length === 0 && texts.size === 0) {
+    await writeManifest(tree.root, manifest);
+    return null;
+  }
+  const trash = await makeTrash(tree.root);
   try {
-    await writeWhole(join(trash, 'undo.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    for (const path of removed) {
-      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
-      const entry = entryOf(path);
-      if (entry) await moveAway(root, join(trash, 'removed'), tree.entries, entry);
-    }
-    for (const [file, text] of findings.texts) await fix(root, join(trash, 'fixed'), file, text, entryOf(file)?.mode);
-    await syncFolder(root);
+    await writeWhole(join(trash, UNDO), `${JSON.stringify(undo, null, 1)}\n`);
+    await syncFolder(dirname(trash));
+    await writeTexts(examination, join(trash, 'new'));
+    await moveAway(tree, undo, join(trash, 'removed'), signal);
+    for (const file of texts.keys()) await replace(tree, trash, file);
+    await moveOldManifests(undo, trash);
+    await syncFolder(tree.root);
+    // What a kill leaves half-written is then removed with the trash.
+    await writeManifest(tree.root, manifest, join(trash, 'new'));
   } catch (thrown) {
-    throw writeError(trash, thrown);
+    await undoTrash(trash).catch((cause: unknown) => { throw new TaraError('TARA_CLEANUP_UNFINISHED', { path: trash, reason: (thrown as Error).message }, { cause }); });
+    throw writeError(tree.root, thrown);
   }
   return trash;
 }
 
-async function moveAway(root: string, to: string, entries: ReadonlyMap<string, Entry>, entry: Entry): Promise<void> {
-  await mkdir(to, { recursive: true });
-  let source: string | Buffer = root;
-  const parts = entry.path.split('/');
-  for (let depth = 1; depth < parts.length; depth++) {
-    const folder = entries.get(parts.slice(0, depth).join('/'));
-    if (folder === undefined) continue;
-    source = placeOf(root, folder);
-    await mkdir(placeOf(to, folder), { recursive: true });
+/** The new texts, complete and durable before anything moves. */
+async function writeTexts({ tree, texts }: Examination, to: string): Promise<void> {
+  await mkdir(to);
+  for (const [file, text] of texts) {
+    await mkdir(dirname(join(to, file)), { recursive: true });
+    await writeWhole(join(to, file), text, tree.entries.get(file)?.mode ?? 0o644);
   }
-  const from = placeOf(root, entry);
-  const place = placeOf(to, entry);
-  const unlocked = entry.kind === 'folder' && (entry.mode & 0o200) === 0;
-  await inFolder(source, async () => {
-    // Moving a folder rewrites its entry for its parent, so it must be writable meanwhile.
-    if (unlocked) await chmod(from, entry.mode | 0o200);
-    await rename(from, place);
-    if (unlocked) await chmod(place, entry.mode);
-  });
 }
 
-async function fix(root: string, to: string, file: string, text: string, mode: number | undefined): Promise<void> {
-  const path = join(root, file);
-  if (mode !== undefined) {
-    await mkdir(to, { recursive: true });
-    await copyFile(path, join(to, file));
-    await syncFolder(to);
+async function moveAway({ root, entries }: Tree, undo: UndoManifest, to: string, signal: AbortSignal | undefined): Promise<void> {
+  const made = new Set<string>();
+  for (const { path } of undo.removed) {
+    if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+    const entry = entries.get(path);
+    if (entry === undefined) continue;
+    const parent = entries.get(parentOf(path));
+    const target = parent === undefined ? to : placeOf(to, parent);
+    if (!made.has(parentOf(path))) await mkdir(target, { recursive: true });
+    made.add(parentOf(path));
+    await move(placeOf(root, entry), placeOf(to, entry));
   }
-  await inFolder(dirname(path), () => writeWhole(path, text, mode ?? 0o644));
+  for (const path of made) {
+    const parent = entries.get(path);
+    await syncFolder((parent === undefined ? to : placeOf(to, parent)).toString());
+  }
+}
+
+/** Keeps the original under a second name, then lets the new text take the first in one step. */
+async function replace({ root, entries }: Tree, trash: string, file: string): Promise<void> {
+  const place = join(root, file);
+  const entry = entries.get(file);
+  if (entry !== undefined) {
+    const now = await lstat(place).catch(() => null);
+    if (now === null || !now.isFile() || now.size !== entry.bytes || now.mtimeMs !== entry.mtimeMs) throw new TaraError('TARA_FILE_CHANGED', { path: file });
+    const original = join(trash, 'fixed', file);
+    await mkdir(dirname(original), { recursive: true });
+    await link(place, original).catch(async () => {
+      // File systems without hard links: a copy, which has its name only once it is complete.
+      await copyFile(place, `${original}.partial`);
+      await utimes(`${original}.partial`, now.atime, now.mtime);
+      await rename(`${original}.partial`, original);
+    });
+    await syncFolder(dirname(original));
+  }
+  await inFolder(dirname(place), () => rename(join(trash, 'new', file), place));
+}
+
+async function moveOldManifests(undo: UndoManifest, trash: string): Promise<void> {
+  await mkdir(join(trash, 'beside'), { recursive: true });
+  for (const { name, existed } of undo.beside) if (existed) await rename(join(dirname(undo.folder), name), join(trash, 'beside', name));
 }

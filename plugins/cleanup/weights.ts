@@ -1,8 +1,8 @@
-/** Safetensors files of a folder: read, told apart when broken, and scanned for NaN and infinities. */
+/** Safetensors files of a folder: read, told apart when broken, and put down for the search for NaN and infinities. */
 import { open } from 'node:fs/promises';
 import { readSafetensors, type SafetensorsTensor } from 'tara-gguf';
 import { TaraError } from 'tara-gguf/plugin';
-import { isFloatType, nonFinite } from './finite.js';
+import type { IssueCode } from './codes.js';
 import { fileAt, openable, type Folder } from './folder.js';
 
 export interface WeightFile {
@@ -12,8 +12,10 @@ export interface WeightFile {
 
 /** A header longer than this is nonsense, not the start of a longer file. */
 const MOST_HEADER = 100_000_000;
-/** Types of the format that no reader here needs; a file that has them is sound. */
-const FOREIGN_TYPE = /unknown or unsupported dtype "(F8_E4M3|F8_E5M2|F8_E8M0|F6_E2M3|F6_E3M2|F4|U16|U32|U64|C64)"/;
+/** Types that are read and checked, but that `convert` does not take. */
+const NOT_CONVERTED = /^(F8|C64|U16|U32|U64)/;
+/** Types of the format that no reader here knows; a file that has them is sound. */
+const FOREIGN_TYPE = /unknown or unsupported dtype "(F6_E2M3|F6_E3M2|F4)"/;
 
 /** Whether the file ends before what its header announces, as an interrupted download does. */
 async function isTruncated(path: string, reason: string): Promise<boolean> {
@@ -29,13 +31,13 @@ async function isTruncated(path: string, reason: string): Promise<boolean> {
 }
 
 /** The issue of a file that the reader refused. */
-export async function weightIssue(path: string, error: TaraError): Promise<{ code: string; message: string }> {
+export async function weightIssue(path: string, error: TaraError): Promise<{ code: IssueCode; message: string }> {
   if (error.code !== 'TARA_SAFETENSORS_INVALID') return { code: 'UNREADABLE_FILE', message: error.message };
   const message = String(error.fields.reason);
   return { code: await isTruncated(path, message) ? 'TRUNCATED_SAFETENSORS' : 'BAD_SAFETENSORS', message };
 }
 
-/** Reads one file; a broken one is lost, a non-finite tensor is reported. Undefined when it cannot be used. */
+/** Reads one file; a broken one is lost. Undefined when it cannot be used. */
 export async function readWeights(folder: Folder, path: string): Promise<WeightFile | undefined> {
   const { findings, signal } = folder;
   const entry = fileAt(folder, path);
@@ -43,8 +45,9 @@ export async function readWeights(folder: Folder, path: string): Promise<WeightF
   const place = openable(folder, entry).toString();
   try {
     const { tensors } = await readSafetensors(place, { signal });
-    const floats = tensors.flatMap(({ name, dtype, offset, bytes }) => (isFloatType(dtype) ? [{ name, dtype, offset, bytes }] : []));
-    for (const name of await nonFinite(place, floats, signal)) findings.report('NAN_TENSOR', path, 'error', `tensor ${name} holds NaN or infinite values`);
+    const odd = tensors.find(({ dtype }) => NOT_CONVERTED.test(dtype));
+    if (odd) findings.report('UNSUPPORTED_DTYPE', path, 'warning', `tensor ${odd.name} is of type ${odd.dtype}, which cannot be converted`);
+    folder.weights.push({ path, file: entry.path, severity: 'error', tensors: tensors.map(({ name, dtype, offset, bytes }) => ({ name, dtype, offset, bytes })) });
     return { path, tensors };
   } catch (thrown) {
     if (!(thrown instanceof TaraError)) throw thrown;

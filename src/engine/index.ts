@@ -3,6 +3,7 @@
  * addon's plumbing, which plan and measure use too. May import errors, formats and the package's location.
  */
 export { createEngine } from './engine.js';
+export { checkChatTemplate } from './template-check.js';
 export { ChatTemplate, CHATML, type TemplateInput } from './chat-template.js';
 export type {
   ChatMessage, Chunk, EmbedOptions, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo,

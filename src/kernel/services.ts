@@ -35,3 +35,15 @@ export interface StateFolder {
 }
 
 export const stateFolder = createToken<StateFolder>('core.state');
+
+/** Runs a plugin's heavy JavaScript (parsing, comparing) away from the event loop. */
+export interface Workers {
+  /**
+   * Runs the default export of a module, an absolute path or file URL, in the process's pool of worker threads:
+   * `(input, { check }) => output`, both cloneable; `check` throws once the caller has cancelled. Rejects with the module's own
+   * error code and fields (TARA_INTERNAL for an error that is no TaraError), TARA_ABORTED when the signal fires.
+   */
+  runInPool<Output>(module: string | URL, input: unknown, options?: CallOptions): Promise<Output>;
+}
+
+export const workers = createToken<Workers>('kernel.workers');

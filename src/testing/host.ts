@@ -2,9 +2,10 @@
 
 import { Command, CommanderError } from 'commander';
 import { TaraError } from '../errors.js';
-import { createHost, type Host, type HostOptions, type PluginSource } from '../kernel/index.js';
+import { createHost, service, type Host, type HostOptions, type PluginSource, type Service } from '../kernel/index.js';
 import type { CommandResult } from '../kernel/command.js';
 import type { LogRecord } from '../kernel/plugin.js';
+import { workers, type CallOptions, type Workers } from '../kernel/services.js';
 
 export interface TestHostOptions extends Omit<HostOptions, 'plugins' | 'log'> {
   /** Plugins as definePlugin returns them, or as loadConfig found them. */
@@ -20,11 +21,26 @@ export interface TestHost extends Host {
   run(command: string, argv?: readonly string[], options?: { readonly signal?: AbortSignal }): Promise<CommandResult>;
 }
 
+/** Runs a module in this thread, so that a test needs no compiled code. */
+const inlineWorkers: Workers = {
+  async runInPool<Output>(module: string | URL, input: unknown, { signal }: CallOptions = {}) {
+    const check = (): void => {
+      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+    };
+    check();
+    const task = (await import(String(module))) as { default: (input: unknown, context: { check(): void }) => Promise<Output> };
+    return task.default(structuredClone(input), { check });
+  },
+};
+
+const withWorkers = (services: readonly Service[]): readonly Service[] =>
+  services.some(({ token }) => token.name === workers.name) ? services : [...services, service(workers, () => inlineWorkers)];
+
 /** A started host. Throws the error of the first plugin that failed, unless `allowFailures`. */
 export async function createTestHost(options: TestHostOptions = {}): Promise<TestHost> {
   const { plugins = [], allowFailures = false, ...rest } = options;
   const logs: LogRecord[] = [];
-  const host = createHost({ ...rest, plugins: plugins.map(asSource), log: (record) => void logs.push(record) });
+  const host = createHost({ ...rest, services: withWorkers(rest.services ?? []), plugins: plugins.map(asSource), log: (record) => void logs.push(record) });
   await host.start();
   const failed = host.plugins().find((plugin) => plugin.state === 'failed');
   if (!allowFailures && failed?.error != null) {

@@ -1,6 +1,6 @@
 /** Runs the cleanup cases of a folder as their README says: prepare, clean into a copy, compare tree, report and source. */
 import { createHash } from 'node:crypto';
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { clean } from '../../plugins/cleanup/cleaner.js';
@@ -68,7 +68,21 @@ export function snapshot(root: string): Map<string, string> {
   return found;
 }
 
-export const sha256 = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+/** Everything that can be told of a tree: names (as latin1, whatever bytes they have), kinds, permissions, times of change, contents. */
+export function exactTree(root: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  const walk = (path: Buffer, name: string): void => {
+    const stats = lstatSync(path);
+    const content = stats.isFile() ? sha256(path) : stats.isSymbolicLink() ? readlinkSync(path) : '';
+    // A parent folder changes with what is made beside the model.
+    found[name] = `${(stats.mode & 0o777).toString(8)} ${name === '' ? '' : Math.round(stats.mtimeMs)} ${content}`;
+    if (stats.isDirectory()) for (const inner of readdirSync(path, 'latin1')) walk(Buffer.concat([path, Buffer.from(`/${inner}`, 'latin1')]), `${name}/${inner}`);
+  };
+  walk(Buffer.from(root), '');
+  return found;
+}
+
+export const sha256 = (path: string | Buffer): string => createHash('sha256').update(readFileSync(path)).digest('hex');
 
 const nameOf = (item: string | { path: string }): string => (typeof item === 'string' ? item : item.path);
 

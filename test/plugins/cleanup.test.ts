@@ -1,16 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CleanReport, PhaseCleanValue } from 'tara-gguf/plugin';
 import { describe, expect, test } from 'vitest';
 import { clean } from '../../plugins/cleanup/cleaner.js';
-import { parseBytes } from '../../plugins/cleanup/commands/clean-model.js';
+import { parseBytes } from '../../plugins/cleanup/sizes.js';
 import { isGarbageFile, isGarbageFolder } from '../../plugins/cleanup/garbage.js';
 import { cleanDomain } from '../../plugins/cleanup/hook.js';
 import { setFields } from '../../plugins/cleanup/json-text.js';
 import { startsAsPickle } from '../../plugins/cleanup/pickle.js';
-import type { UndoManifest } from '../../plugins/cleanup/trash.js';
-import { snapshot } from './cleanup-cases.js';
+import { undo } from '../../plugins/cleanup/undo.js';
+import { exactTree } from './cleanup-cases.js';
 import { makeAdapter, makeModel, readJson, readTensors, shard, temporary, write, writeTensors } from './cleanup-model.js';
 
 if (process.platform !== 'linux') console.log('test/plugins/cleanup: names in bytes (and pipes on Windows) are skipped, this system has none');
@@ -85,10 +85,17 @@ describe('weights', () => {
 
   test('a type that nobody here reads is an error, and the file stays', async () => {
     const root = makeModel();
-    writeTensors(root, 'extra.safetensors', { a: { dtype: 'F8_E4M3', shape: [2], data: Buffer.alloc(2) } });
+    writeTensors(root, 'extra.safetensors', { a: { dtype: 'F4', shape: [2], data: Buffer.alloc(1) } });
     const report = await check(root);
     expect(errors(report)).toEqual(['UNSUPPORTED_DTYPE extra.safetensors']);
     expect(report.removed).toEqual([]);
+  });
+
+  test('a type that is read but not converted is a warning, and its numbers are looked at', async () => {
+    const root = makeModel();
+    writeTensors(root, 'extra.safetensors', { a: { dtype: 'F8_E4M3', shape: [2], data: Buffer.from([0x7e, 0xff]) } });
+    const report = await check(root);
+    expect(report.issues.map(({ code, severity }) => [code, severity])).toEqual([['NAN_TENSOR', 'error'], ['UNSUPPORTED_DTYPE', 'warning']]);
   });
 
   test('a missing tensor, a wrong shape, a layer too many', async () => {
@@ -350,9 +357,9 @@ describe('the copy', () => {
   test('a file that changes meanwhile is noticed', async () => {
     const root = makeModel();
     let changed = false;
-    const work = clean(root, { outputPath: `${root}-out`, onProgress: () => {
-      if (!changed) writeFileSync(join(root, 'tokenizer_config.json'), '{}');
-      changed = true;
+    const work = clean(root, { outputPath: `${root}-out`, onProgress: (fraction) => {
+      if (fraction !== null && !changed) writeFileSync(join(root, 'tokenizer_config.json'), '{}');
+      changed ||= fraction !== null;
     } });
     await expect(work).rejects.toMatchObject({ code: 'TARA_FILE_CHANGED' });
     expect(existsSync(`${root}-out`)).toBe(false);
@@ -368,14 +375,6 @@ describe('the copy', () => {
 });
 
 describe('in place', () => {
-  /** Puts back what the manifest says, as an undo would. */
-  function undo(trash: string): void {
-    const manifest = readJson(join(trash, 'undo.json')) as unknown as UndoManifest;
-    for (const path of manifest.created) rmSync(join(manifest.folder, path));
-    for (const path of manifest.fixed) cpSync(join(trash, 'fixed', path), join(manifest.folder, path), { preserveTimestamps: true });
-    for (const path of manifest.removed) renameSync(join(trash, 'removed', path), join(manifest.folder, path));
-  }
-
   test('everything removed or rewritten can be brought back to the byte', async () => {
     const root = makeModel({ pad_token_id: undefined });
     write(root, 'a.tmp', 'a');
@@ -383,17 +382,17 @@ describe('in place', () => {
     write(root, 'docs/keep.md', 'c');
     write(root, 'runs/x/y.txt', 'd');
     rmSync(join(root, 'tokenizer_config.json'));
-    const content = (files: Map<string, string>) => [...files].map(([path, text]) => [path, text.split(' ')[0]]);
-    const before = content(snapshot(root));
+    const before = exactTree(dirname(root));
     const report = await clean(root, { inPlace: true });
     expect(report.valid).toBe(true);
     expect(report.removed).toEqual(['a.tmp', 'docs/deep/', 'runs/']);
     expect(report.output).toBe(root);
-    expect([...snapshot(root).keys()].sort()).toEqual(['config.json', 'docs/keep.md', 'generation_config.json', 'model.safetensors', 'tokenizer.model', 'tokenizer_config.json']);
+    expect(Object.entries(exactTree(root)).filter(([path]) => lstatSync(join(root, path)).isFile()).map(([path]) => path.slice(1)).sort()).toEqual(['config.json', 'docs/keep.md', 'generation_config.json', 'model.safetensors', 'tokenizer.model', 'tokenizer_config.json']);
     expect(readJson(join(root, 'config.json')).pad_token_id).toBe(2);
     expect(report.trash).toMatch(/model\.trash-\d{8}T\d{6}Z$/);
-    undo(report.trash ?? '');
-    expect(content(snapshot(root)).sort()).toEqual(before.sort());
+    expect((await undo(root)).restored).toEqual(['a.tmp', 'config.json', 'docs/deep', 'runs']);
+    expect(exactTree(dirname(root))).toEqual(before);
+    await expect(undo(root)).rejects.toMatchObject({ code: 'TARA_UNDO_NOTHING' });
   });
 
   test('folders that may not be written keep their permissions', async () => {
@@ -405,16 +404,18 @@ describe('in place', () => {
     const report = await clean(root, { inPlace: true });
     const modes = ['docs', ''].map((path) => lstatSync(join(root, path)).mode & 0o777);
     const trashed = lstatSync(join(report.trash ?? '', 'removed', 'runs')).mode & 0o777;
-    for (const path of [join(root, 'docs'), root, join(report.trash ?? '', 'removed', 'runs'), join(report.trash ?? '', 'removed', 'docs')]) chmodSync(path, 0o755);
     expect(report.removed).toEqual(['docs/a.tmp', 'runs/']);
     expect(modes).toEqual([0o555, 0o555]);
     expect(trashed).toBe(0o555);
+    await undo(root);
+    expect(['docs', 'runs', ''].map((path) => lstatSync(join(root, path)).mode & 0o777)).toEqual([0o555, 0o555, 0o555]);
+    for (const path of ['docs', 'runs', '']) chmodSync(join(root, path), 0o755);
   });
 
   test('a clean model gets no trash', async () => {
     const root = makeModel();
     expect(await clean(root, { inPlace: true })).toMatchObject({ valid: true, removed: [], trash: null });
-    expect(readdirSync(dirname(root))).toEqual([basename(root)]);
+    expect(readdirSync(dirname(root)).sort()).toEqual(['model', 'model.manifest.json', 'model.sha256']);
   });
 });
 

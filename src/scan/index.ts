@@ -1,0 +1,5 @@
+/**
+ * Scan: the typed face of native/scan, which reads files once for their SHA-256 and for numbers that are not finite.
+ * May import engine (the addon's jobs) and errors.
+ */
+export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan.js';
