@@ -16,6 +16,7 @@ void register_plan(Registry & registry);
 void register_engine(Registry & registry);
 void register_quant(Registry & registry);
 void register_measure(Registry & registry);
+void register_train(Registry & registry);
 
 namespace {
 
@@ -47,6 +48,7 @@ const Registry & registry() {
     register_engine(*made);
     register_quant(*made);
     register_measure(*made);
+    register_train(*made);
     return made;
   }();
   return *filled;

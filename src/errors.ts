@@ -130,6 +130,9 @@ export const ERRORS = {
   TARA_TARGET_SIZE: entry(1, 422, 'no mix of types fits {budget} bytes', 'The smallest has {bytes} bytes; raise --target-size.'),
   TARA_QUALITY_UNREACHED: entry(1, 422, 'no mix within {bytes} bytes reaches {wanted}', 'The best measured has {agreement} % agreement and a KL divergence of {kld}; lower --quality-threshold, or raise --target-size.'),
   TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
+  // training
+  TARA_TRAINING_UNSUPPORTED: entry(1, 422, '{path} cannot be trained: {reason}', 'Architectures with a training graph: {available}.'),
+  TARA_TRAINING_DIVERGED: entry(1, 500, 'the training came to no number at step {step}', 'The last good state was kept; lower --rate, or check that student and teacher answer at all.'),
   // cleanup
   TARA_CLEANUP_INVALID: entry(1, 422, '{path} cannot be built from: {issue}', '`tara-gguf clean-model {path} --dry-run` lists everything that is wrong.'),
   // deploy
