@@ -12,11 +12,12 @@ const ROOMS = {
   models: ['engine', 'formats'],
   measure: ['engine', 'formats', 'models'],
   benchmark: ['measure', 'convert', 'engine', 'formats', 'workers'],
+  train: ['benchmark', 'measure', 'models', 'engine', 'plan', 'convert', 'formats', 'workers'],
   chat: ['models', 'engine', 'kernel'],
-  phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  phases: ['models', 'measure', 'train', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'train', 'chat', 'phases', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },
