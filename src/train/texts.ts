@@ -10,10 +10,19 @@ export const PIECE_TOKENS = 256;
 const LEAST_PIECE = 16;
 /** What a training needs at least. */
 export const LEAST_TOKENS = 1024;
-/** Of ten items the last is kept to judge by, and of twenty the fifth to stop by; fewer items give one of each. */
+/** Of so many items one is kept to stop by and two to judge by; of a file with fewer one each. */
 const EVERY = 20;
-const STOP = 4;
-const JUDGE: readonly number[] = [9, 19];
+const LEAST_EVERY = 3;
+
+type Use = 'training' | 'stopping' | 'judging';
+
+/** What an item of a file is for. */
+function useOf(index: number, items: number): Use {
+  const every = Math.max(LEAST_EVERY, Math.min(EVERY, items));
+  const place = index % every;
+  if (place === every - 1 || (every === EVERY && place === EVERY / 2 - 1)) return 'judging';
+  return place === Math.floor(every / 5) ? 'stopping' : 'training';
+}
 
 export interface Texts {
   readonly training: readonly Int32Array[];
@@ -52,9 +61,11 @@ export async function readTexts(model: Model, paths: readonly string[], signal: 
   const judging: LossItem[] = [];
   for (const path of paths) {
     const read = await readLossItems(path);
-    for (const [index, item] of (path.endsWith('.jsonl') ? read : joined(read)).entries()) {
-      if (JUDGE.includes(index % EVERY)) judging.push(item);
-      else (index % EVERY === STOP ? stopping : training).push(...piecesOf(await itemTokens(model, item, signal)));
+    const items = path.endsWith('.jsonl') ? read : joined(read);
+    for (const [index, item] of items.entries()) {
+      const use = useOf(index, items.length);
+      if (use === 'judging') judging.push(item);
+      else (use === 'stopping' ? stopping : training).push(...piecesOf(await itemTokens(model, item, signal)));
     }
   }
   const tokens = tokensIn(training);
