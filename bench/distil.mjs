@@ -5,7 +5,8 @@
  * TARA_BENCH_ADAPTERS: a folder with one PEFT folder a domain (default: examples/adapters). TARA_BENCH_DOMAINS: two of them (healthcare,business).
  * TARA_DATA: a folder with domain-text/DOMAIN.jsonl, which is scored, and calibration/DOMAIN.jsonl, which is trained on (default: examples).
  * TARA_BENCH_STUDENT: a preset (Q2_K), or a GGUF file with the teacher's vocabulary, such as a pruned one. TARA_BENCH_NAME: of the result (distil).
- * TARA_BENCH_MINUTES (20), TARA_BENCH_TRAIN (the product's default), TARA_BENCH_ITEMS: scored items a domain (all).
+ * TARA_BENCH_MINUTES (20), TARA_BENCH_TRAIN (the product's default), TARA_BENCH_ITEMS: scored items a domain (all), TARA_BENCH_CHUNKS: of them
+ * that KL divergence is measured on (24), TARA_BENCH_COMPARE=no: without speeds in the report.
  */
 import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,6 +33,8 @@ const wanted = process.env.TARA_BENCH_STUDENT ?? 'Q2_K';
 const minutes = Number(process.env.TARA_BENCH_MINUTES ?? 20);
 const train = process.env.TARA_BENCH_TRAIN?.split(',');
 const items = Number(process.env.TARA_BENCH_ITEMS ?? Infinity);
+const chunks = Number(process.env.TARA_BENCH_CHUNKS ?? 24);
+const compare = process.env.TARA_BENCH_COMPARE !== 'no';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-distil-bench-'));
 const engine = createTaraEngine();
@@ -65,7 +68,7 @@ async function scored(path) {
     await using model = await engine.load(path, { slots: 1, contextSize: 1024 });
     for (const [index, name] of domains.entries()) losses[name] = (await domainLoss(model, (await readLossItems(unseen[index])).slice(0, items))).meanLoss;
   }
-  const { kld, bitsPerByte } = await evaluate({ engine, model: path, reference: teacher, text: unseen, chunks: 24 });
+  const { kld, bitsPerByte } = await evaluate({ engine, model: path, reference: teacher, text: unseen, chunks });
   return { bytes: statSync(path).size, domainLoss: Object.values(losses).reduce((sum, loss) => sum + loss, 0) / domains.length, losses, kld: kld.mean, kldError: kld.error, bitsPerByte };
 }
 
@@ -75,7 +78,7 @@ try {
   if (wanted.endsWith('.gguf')) copyFileSync(wanted, student);
   const speed = { normsAndLora: await throughput({ norms: true, rank: 16 }), normsAndScales: await throughput({ norms: true, scales: true }) };
   console.error(`tokens/s: ${JSON.stringify(speed)}`);
-  const report = await distil({ student, teacher, text: calibration, output, minutes, train, engine, onProgress: (fraction, detail) => console.error(`${(100 * fraction).toFixed(1)} % ${detail}`) });
+  const report = await distil({ student, teacher, text: calibration, output, minutes, train, compare, engine, onProgress: (fraction, detail) => console.error(`${(100 * fraction).toFixed(1)} % ${detail}`) });
   const [ofTeacher, before, after] = [await scored(teacher), await scored(student), await scored(output)];
   const plain = await withPlain(teacher, report.bytes, scratch, {}, async (path, preset) => ({ preset, ...(await scored(path)) }));
   publish(process.env.TARA_BENCH_NAME ?? 'distil', {

@@ -1,18 +1,16 @@
 #include "train/opening.h"
 
-#include <cstring>
 #include <memory>
 #include <utility>
 
-#include "plan/file_io.h"
-#include "quant/codec.h"
 #include "train/parts.h"
+#include "train/stored.h"
 
 namespace tara::train {
 
 namespace {
 
-constexpr size_t SIZE_LIMIT = 1u << 24;  // of a tensor's side
+constexpr size_t SIZE_LIMIT = 1u << 24;
 constexpr size_t LAYER_LIMIT = 1u << 12;
 constexpr size_t RANK_LIMIT = 1024;
 
@@ -24,41 +22,19 @@ size_t whole(const Json & params, const char * key, size_t low, size_t high) {
   return value.get<size_t>();
 }
 
-size_t side(const Json & tensor, size_t index) {
-  const auto size = tensor.at("ne").at(index).get<size_t>();
-  if (size == 0 || size > SIZE_LIMIT) throw refuse("a tensor is out of range");
-  return size;
-}
-
 struct Opening {
   std::shared_ptr<Network> network = std::make_shared<Network>();
   std::unique_ptr<plan::SourceFile> file;
   std::vector<Matrix *> matrices;
   uint32_t id = 0;
 
-  // { name, type, ne, offset, bytes }
-  std::vector<uint8_t> bytes_of(const Json & tensor, ggml_type type, size_t in, size_t out) const {
-    if (in % ggml_blck_size(type) != 0) throw refuse("a row is no multiple of its type's block");
-    std::vector<uint8_t> bytes(ggml_row_size(type, static_cast<int64_t>(in)) * out);
-    const auto offset = tensor.at("offset").get<int64_t>();
-    if (tensor.at("bytes").get<size_t>() != bytes.size() || offset < 0 || offset > file->size() - static_cast<int64_t>(bytes.size())) throw refuse("a tensor's span is wrong");
-    file->read(bytes.data(), bytes.size(), offset);
-    return bytes;
-  }
-
-  ggml_type type_of(const Json & tensor) const {
-    const auto type = static_cast<ggml_type>(whole(tensor, "type", 0, GGML_TYPE_COUNT - 1));
-    if (!quant::can_decode(type)) throw refuse("a tensor has a type that cannot be read");
-    quant::prepare(type);
-    return type;
-  }
-
   void matrix(const Json & tensor, Matrix & to) {
+    Stored stored = read_stored(*file, tensor);
     to.name = tensor.at("name").get<std::string>();
-    to.type = type_of(tensor);
-    to.in = side(tensor, 0);
-    to.out = side(tensor, 1);
-    to.stored = bytes_of(tensor, to.type, to.in, to.out);
+    to.type = stored.type;
+    to.in = stored.in;
+    to.out = stored.out;
+    to.stored = std::move(stored.bytes);
     matrices.push_back(&to);
   }
 
@@ -66,16 +42,7 @@ struct Opening {
     if (!layer.contains(key)) return;
     const Json & tensor = layer.at(key);
     to.name = tensor.at("name").get<std::string>();
-    to.values = floats_of(tensor);
-  }
-
-  std::vector<float> floats_of(const Json & tensor) const {
-    const ggml_type type = type_of(tensor);
-    const size_t count = side(tensor, 0);
-    const auto bytes = bytes_of(tensor, type, count, 1);
-    std::vector<float> values(count);
-    quant::decode(type, bytes.data(), values.data(), static_cast<int64_t>(count));
-    return values;
+    to.values = read_stored(*file, tensor).floats();
   }
 };
 
@@ -132,7 +99,7 @@ void check_layer(const Shape & shape, const Layer & layer) {
 
 void read_all(Opening & opening, const Json & params) {
   Network & network = *opening.network;
-  opening.file = std::make_unique<plan::SourceFile>(params.at("path").get<std::string>(), params.at("size").get<int64_t>(), params.at("mtimeMs").get<double>());
+  opening.file = open_source(params);
   read_shape(params.at("shape"), network.shape);
   const auto & wanted = params.at("wanted");
   network.wanted.norms = wanted.at("norms").get<bool>();
@@ -152,7 +119,7 @@ void read_all(Opening & opening, const Json & params) {
   opening.vector(params, "outputNorm", network.output_norm);
   check_size(network.output_norm, network.shape.width, true);
   if (network.output().in != network.shape.width || network.embedding.in != network.shape.width) throw refuse("the embedding has a wrong shape");
-  if (params.contains("ropeFactors")) network.shape.rope_factors = opening.floats_of(params.at("ropeFactors"));
+  if (params.contains("ropeFactors")) network.shape.rope_factors = read_stored(*opening.file, params.at("ropeFactors")).floats();
   if (!network.shape.rope_factors.empty() && network.shape.rope_factors.size() != network.shape.rope_dims / 2) throw refuse("the rope factors have a wrong size");
   opening.file->check_unchanged();
   begin_training(network);

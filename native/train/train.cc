@@ -17,6 +17,8 @@ namespace tara {
 
 namespace train {
 
+void register_residual(Registry & registry);
+
 namespace {
 
 constexpr size_t LENGTH_LIMIT = 1u << 14;
@@ -309,6 +311,7 @@ void register_train(Registry & registry) {
   registry.starts["train.state"] = train::state;
   registry.starts["train.restore"] = train::restore;
   registry.starts["train.scaled"] = train::scaled_tensor;
+  train::register_residual(registry);
 }
 
 }  // namespace tara

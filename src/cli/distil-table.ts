@@ -1,5 +1,5 @@
 /** A distillation's report for people. */
-import type { DistilReport } from '../train/index.js';
+import type { DistilReport, ResidualReport } from '../train/index.js';
 import { formatBytes, formatSeconds } from './format.js';
 import { facts, table } from './table.js';
 
@@ -40,3 +40,10 @@ export function distilText(report: DistilReport): string {
     ...wins,
   ])}`;
 }
+
+export const residualText = ({ output, bytes, rank, matrices, left, domainLoss: { teacher, student, withLora } }: ResidualReport): string => facts([
+  ['output', output],
+  ['size', `${formatBytes(bytes)}: rank ${rank} for ${matrices} matrices`],
+  ['error left', `${(100 * left).toFixed(1)} % of the squares, weighed by the inputs`],
+  ['held-out loss', `${student.toFixed(4)} without it, ${withLora.toFixed(4)} with it, ${teacher.toFixed(4)} unquantized`],
+]);

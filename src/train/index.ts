@@ -4,5 +4,6 @@
  */
 export { TRAINABLE_ARCHITECTURES } from './architecture.js';
 export { distil, planDistil } from './distil.js';
+export { residualLora, type ResidualOptions, type ResidualReport } from './residual.js';
 export { TRAINABLE_PARTS, type DistilOptions, type DistilReport, type Speeds, type TrainablePart } from './types.js';
 export type { Worth } from './verdict.js';

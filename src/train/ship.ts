@@ -8,7 +8,7 @@ import { encodeHeader, headerEntry, readGguf, type GgufFile, type HeaderTensor }
 import { lower, PLAN_FORMAT, runPlan, type Blobs, type MetadataEntry, type Plan, type PlanStep } from '../plan/index.js';
 import type { Network, Section } from './network.js';
 
-interface NewTensor extends Pick<HeaderTensor, 'name' | 'ne' | 'type'> {
+export interface NewTensor extends Pick<HeaderTensor, 'name' | 'ne' | 'type'> {
   readonly bytes: Uint8Array;
 }
 

@@ -1,11 +1,11 @@
 /** distill: a quantized or pruned GGUF file learns to say what its unquantized model says. */
 import { createEngine } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
-import { distil, planDistil, TRAINABLE_ARCHITECTURES, TRAINABLE_PARTS, type DistilOptions, type TrainablePart } from '../../train/index.js';
+import { distil, planDistil, residualLora, TRAINABLE_ARCHITECTURES, TRAINABLE_PARTS, type DistilOptions, type TrainablePart } from '../../train/index.js';
 import type { CoreCommand, CoreContext } from '../context.js';
-import { distilText } from '../distil-table.js';
+import { distilText, residualText } from '../distil-table.js';
 import { formatBytes, parseCount, parseNumber } from '../format.js';
-import { addDryRun, argument, examples, listOption, outputOption, textOption } from '../options.js';
+import { addDryRun, argument, examples, flagOption, listOption, outputOption, textOption } from '../options.js';
 import { existing } from '../paths.js';
 
 const isPart = (name: string): name is TrainablePart => (TRAINABLE_PARTS as readonly string[]).includes(name);
@@ -43,7 +43,8 @@ const command: CoreCommand = {
       .option('--minutes <number>', 'time for all of it (default: 20, without --steps)')
       .option('--steps <count>', 'steps of training at most')
       .option('--train <parts>', `what is trained, of ${TRAINABLE_PARTS.join(', ')} (default: norms,scales,lora; lora: matrices without quantized scales)`)
-      .option('--rank <number>', 'of LoRA, which is merged at the end (default: 16)')
+      .option('--rank <number>', 'of LoRA (default: 16)')
+      .option('--residual', 'train nothing: write the low-rank part of what the quantization lost as a GGUF LoRA to load beside the student')
       .option('--rate <factor>', 'on all learning rates (default: 1)')
       .option('--batch-tokens <count>', 'tokens of a step (default: 1024)')
       .option('--seed <number>', 'order of the texts, where LoRA begins (default: 0)')
@@ -52,6 +53,7 @@ const command: CoreCommand = {
     addDryRun(command);
     command.addHelpText('after', `\nArchitectures: ${TRAINABLE_ARCHITECTURES.join(', ')}.\n${examples(
       'distill model-q2_k.gguf --teacher model-bf16.gguf --text healthcare.jsonl business.jsonl --output model-distilled.gguf',
+      'distill model-q2_k.gguf --teacher model-bf16.gguf --text healthcare.jsonl --output model-lora.gguf --residual --rank 16',
       'distill pruned.gguf --teacher model-bf16.gguf --text wiki.txt --output healed.gguf --minutes 10 --train norms,lora --rank 32',
     )}`);
   },
@@ -63,8 +65,14 @@ const command: CoreCommand = {
     }
     const sink = context.progress('distilling');
     await using engine = createEngine();
+    const onProgress = (fraction: number, detail: string): void => sink.report(fraction, detail);
     try {
-      const report = await distil({ ...options, engine, onProgress: (fraction, detail) => sink.report(fraction, detail) });
+      if (flagOption(context.options, 'residual')) {
+        const report = await residualLora({ ...options, engine, onProgress });
+        sink.done();
+        return { json: report, text: residualText(report) };
+      }
+      const report = await distil({ ...options, engine, onProgress });
       sink.done();
       return { json: report, text: distilText(report) };
     } finally {
