@@ -18,5 +18,6 @@ export {
   collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type ImatrixOptions, type ImatrixReport, type KlDivergence,
   type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
+export { distil, residualLora, TRAINABLE_ARCHITECTURES, type DistilOptions, type DistilReport, type ResidualOptions, type ResidualReport } from './train/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';

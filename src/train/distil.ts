@@ -86,8 +86,8 @@ async function checked(options: DistilOptions): Promise<Checked> {
 }
 
 /** Of files, texts and settings: what is in the work folder under another key belongs to another training. */
-async function keyOf({ student, teacher, text, output: _output, threads: _threads, ...settings }: Checked): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify({ ...settings, files: [student, teacher].map(({ headerHash, size, mtimeMs }) => ({ headerHash, size, mtimeMs })) }));
+async function keyOf({ student, teacher, text, wanted, rates, minutes, steps, batchTokens, seed }: Checked): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify({ wanted, rates, minutes, steps, batchTokens, seed, files: [student, teacher].map(({ headerHash, size, mtimeMs }) => ({ headerHash, size, mtimeMs })) }));
   for (const path of text) hash.update(await readFile(path).catch((thrown: unknown) => { throw fileError(path, thrown); })).update(path.endsWith('.jsonl') ? 'items' : 'text');
   return hash.digest('hex').slice(0, 24);
 }

@@ -102,13 +102,10 @@ function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill,
   };
   const blocks = Array.from({ length: layers }, (_, layer) => {
     const at = (part: string, ...ne: number[]): Tensor => tensor(`blk.${layer}.${part}.weight`, ...ne);
-    const more = {
-      llama: [],
-      qwen2: [tensor(`blk.${layer}.attn_q.bias`, width), tensor(`blk.${layer}.attn_k.bias`, kv), tensor(`blk.${layer}.attn_v.bias`, kv)],
-      qwen3: [at('attn_q_norm', width / heads), at('attn_k_norm', width / heads)],
-    }[architecture] ?? [];
+    const biases = architecture === 'qwen2' ? [tensor(`blk.${layer}.attn_q.bias`, width), tensor(`blk.${layer}.attn_k.bias`, kv), tensor(`blk.${layer}.attn_v.bias`, kv)] : [];
+    const norms = architecture === 'qwen3' ? [at('attn_q_norm', width / heads), at('attn_k_norm', width / heads)] : [];
     return [
-      ...more,
+      ...biases, ...norms,
       at('attn_norm', width), at('attn_q', width, width), at('attn_k', width, kv), at('attn_v', width, kv), at('attn_output', width, width),
       at('ffn_norm', width), at('ffn_gate', width, inner), at('ffn_up', width, inner), at('ffn_down', inner, width),
     ];

@@ -37,7 +37,7 @@ const evidenceOf = (preset: string, { improved, before, after, teacher, recovere
 
 /** Throws what convert and distil throw. */
 export async function writeDistilled(request: DistilledRequest): Promise<WrittenModels & { readonly choice: TypeChoice }> {
-  const { inputs, build, models, metadata, folder, workDir, engine, options, write: { onProgress: _told, ...write } } = request;
+  const { inputs, build, models, metadata, folder, workDir, engine, options, write: { pool, threads, signal } } = request;
   await mkdir(workDir, { recursive: true });
   const files: BuildFile[] = [];
   const reports: DistilReport[] = [];
@@ -49,9 +49,9 @@ export async function writeDistilled(request: DistilledRequest): Promise<Written
     const made = await convert({
       base: inputs.base, adapters, ...(model.merge && { merge: model.merge }), metadata: metadata(model),
       outputs: [{ id: 'teacher', path: teacher, type: 'f16' }, { id: 'student', path: student, type: build.quantization }],
-    }, write);
+    }, { pool, threads, signal });
     const report = await distil({
-      student, teacher, text: textsOf(inputs, model), output, compare: false, minutes: options.distillMinutes, threads: options.threads, engine, signal: options.signal,
+      student, teacher, text: textsOf(inputs, model), output, compare: false, minutes: options.distillMinutes, threads, engine, signal,
       onProgress: (fraction, detail) => options.onProgress?.('distil', (index + fraction) / models.length, detail),
     });
     await rm(teacher, { force: true });
