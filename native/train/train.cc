@@ -3,15 +3,13 @@
 // A job on a network takes { network, threads, groups: [[tokens of each sequence]], labels?: { top, drawn } } and two blobs:
 // the tokens of all sequences, and a row of soft labels for each of them. Each group is one pass of one thread; sums are made in
 // their order, so that any number of threads gives the same.
-#include <condition_variable>
+#include <cmath>
 #include <cstring>
 #include <memory>
-#include <mutex>
 
 #include "train/opening.h"
 #include "train/optimizer.h"
-#include "train/parts.h"
-#include "train/pass.h"
+#include "train/work.h"
 
 namespace tara {
 
@@ -21,131 +19,7 @@ void register_residual(Registry & registry);
 
 namespace {
 
-constexpr size_t LENGTH_LIMIT = 1u << 14;
-constexpr size_t GROUP_LIMIT = 1u << 16;
-constexpr size_t LABEL_LIMIT = 4096;
-
 Error refuse(const std::string & reason) { return Error("TARA_INTERNAL", {{"reason", reason}}); }
-
-std::shared_ptr<Network> network_of(Environment & environment, const Json & params) {
-  auto network = environment.find<Network>(params.at("network").get<uint32_t>());
-  if (!network) throw Error("TARA_DISPOSED", {{"what", "the network"}});
-  return network;
-}
-
-struct Work {
-  Work(JobPtr job, std::shared_ptr<Network> network, const Json & params) : job(std::move(job)), occupied(std::move(network)), threads(params.at("threads").get<size_t>()) {}
-
-  const JobPtr job;
-  Occupied occupied;
-  const size_t threads;
-  std::vector<Batch> batches;
-  std::vector<std::unique_ptr<Pass>> passes;  // of each worker
-
-  Network & network() const { return *occupied.network; }
-  Pass & pass(size_t worker) {
-    if (!passes[worker]) passes[worker] = std::make_unique<Pass>(network());
-    return *passes[worker];
-  }
-  size_t tokens() const {
-    size_t sum = 0;
-    for (const auto & batch : batches) sum += batch.tokens.size();
-    return sum;
-  }
-  void end(const Json & data, Blob blob = {}) {
-    passes.clear();
-    occupied.release();
-    job->done(data, std::move(blob));
-  }
-};
-
-LabelShape label_shape_of(const Json & params, size_t vocabulary) {
-  const LabelShape shape{params.at("top").get<size_t>(), params.at("drawn").get<size_t>()};
-  if (shape.top == 0 || shape.top > std::min(LABEL_LIMIT, vocabulary) || shape.drawn > LABEL_LIMIT) throw refuse("labels are out of range");
-  return shape;
-}
-
-std::shared_ptr<Work> work_of(Environment & environment, JobPtr job, const Json & params, const Blobs & blobs, bool labelled) {
-  auto work = std::make_shared<Work>(std::move(job), network_of(environment, params), params);
-  const size_t vocabulary = work->network().embedding.out;
-  const LabelShape shape = labelled ? label_shape_of(params.at("labels"), work->network().vocabulary()) : LabelShape{};
-  if (blobs.size() != (labelled ? 2 : 1)) throw refuse("blobs of tokens and labels expected");
-  size_t at = 0;
-  const size_t all = blobs[0].size() / sizeof(int32_t);
-  const auto & groups = params.at("groups");
-  if (groups.empty() || groups.size() > GROUP_LIMIT) throw refuse("groups are out of range");
-  for (const auto & group : groups) {
-    Batch batch;
-    batch.label_shape = shape;
-    batch.lengths = group.get<std::vector<size_t>>();
-    size_t count = 0;
-    for (const size_t length : batch.lengths) {
-      if (length == 0 || length > LENGTH_LIMIT) throw refuse("a sequence is out of range");
-      count += length;
-    }
-    if (count == 0 || count > all - at) throw refuse("groups and tokens disagree");
-    batch.tokens.resize(count);
-    std::memcpy(batch.tokens.data(), blobs[0].data() + at * sizeof(int32_t), count * sizeof(int32_t));
-    for (const int32_t token : batch.tokens) {
-      if (token < 0 || static_cast<size_t>(token) >= vocabulary) throw refuse("a token is none of the vocabulary's");
-    }
-    if (labelled) {
-      const size_t words = count * shape.words();
-      const size_t from = at * shape.words() * sizeof(uint32_t);
-      if (blobs[1].size() < from + words * sizeof(uint32_t)) throw refuse("labels and tokens disagree");
-      batch.labels.resize(words);
-      std::memcpy(batch.labels.data(), blobs[1].data() + from, words * sizeof(uint32_t));
-    }
-    at += count;
-    work->batches.push_back(std::move(batch));
-  }
-  work->passes.resize(workers(work->threads));
-  return work;
-}
-
-void run(const std::shared_ptr<Work> & work, std::function<void(size_t, size_t)> part, std::function<void()> finish) {
-  run_parts({work->job, work->threads, work->batches.size(), std::move(part), std::move(finish), [work] {
-    work->passes.clear();
-    work->occupied.release();
-  }});
-}
-
-// The sum of all batches' divergences and of their gradients, added in the batches' order.
-class Sum {
- public:
-  Sum(size_t parameters, size_t workers) : total(parameters), own_(workers) {}
-
-  void add(Work & work, size_t part, size_t worker) {
-    auto & own = own_[worker];
-    double divergence = 0;
-    try {
-      own.assign(total.size(), 0);
-      divergence = work.pass(worker).divergence(work.batches[part], work.job->cancel_flag(), total.empty() ? nullptr : own.data());
-    } catch (...) {
-      std::lock_guard<std::mutex> lock(mutex_);
-      broken_ = true;
-      turned_.notify_all();
-      throw;
-    }
-    std::unique_lock<std::mutex> lock(mutex_);
-    turned_.wait(lock, [&] { return broken_ || turn_ == part; });
-    if (broken_) return;
-    loss += divergence;
-    for (size_t i = 0; i < total.size(); ++i) total[i] += own[i];
-    ++turn_;
-    turned_.notify_all();
-  }
-
-  std::vector<float> total;
-  double loss = 0;
-
- private:
-  std::vector<std::vector<float>> own_;
-  std::mutex mutex_;
-  std::condition_variable turned_;
-  size_t turn_ = 0;
-  bool broken_ = false;
-};
 
 void add_parts(const std::shared_ptr<Work> & work, const std::shared_ptr<Sum> & sum, std::function<void()> finish) {
   run(work, [work, sum](size_t part, size_t worker) { sum->add(*work, part, worker); }, std::move(finish));
@@ -185,7 +59,7 @@ void refresh(const std::shared_ptr<Work> & work, std::function<void()> finish) {
     refresh_lora(work->network(), matrix);
     for (size_t first = 0; first < matrix.out; first += PANEL) refresh_rows(work->network(), matrix, first);
   };
-  run_parts({work->job, work->threads, trained.size(), part, std::move(finish), [work] { work->occupied.release(); }});
+  run_parts({work->job, work->threads, trained.size(), part, std::move(finish), [work] { work->release(); }});
 }
 
 // { rates: { norm, scale, lora, decay, clip } } besides. One step of the optimizer; ends with { divergence, tokens, length: of
@@ -260,7 +134,7 @@ void state(Environment & environment, JobPtr job, Json params, Blobs) {
     }
     work->end({{"steps", network.steps}}, std::move(blob));
   };
-  run_parts({job, 1, 1, part, [] {}, [work] { work->occupied.release(); }});
+  run_parts({job, 1, 1, part, [] {}, [work] { work->release(); }});
 }
 
 // { steps } and a blob as state gives it.
@@ -288,7 +162,7 @@ void scaled_tensor(Environment & environment, JobPtr job, Json params, Blobs) {
     }
     throw refuse("no trained tensor of that name");
   };
-  run_parts({job, 1, 1, part, [] {}, [work] { work->occupied.release(); }});
+  run_parts({job, 1, 1, part, [] {}, [work] { work->release(); }});
 }
 
 Json close_network(Environment & environment, const Json & params) {
