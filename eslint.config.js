@@ -9,15 +9,17 @@ const ROOMS = {
   engine: ['formats'],
   plan: ['formats', 'engine'],
   convert: ['formats', 'plan', 'workers'],
-  models: ['engine', 'formats'],
+  models: ['engine', 'formats', 'kernel'],
   measure: ['engine', 'formats', 'models'],
-  benchmark: ['measure', 'convert', 'engine', 'formats', 'workers'],
+  page: ['workers'],
+  benchmark: ['measure', 'convert', 'engine', 'formats', 'workers', 'page'],
   train: ['benchmark', 'measure', 'models', 'engine', 'plan', 'convert', 'formats', 'workers'],
   chat: ['models', 'engine', 'kernel'],
   phases: ['models', 'measure', 'train', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  analytics: ['phases', 'page', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'train', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'train', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

@@ -50,7 +50,7 @@ async function throughput(parts) {
   await model.dispose();
   const [batch] = batchesOf(sequences, sequences.map((_, index) => index), 1024);
   const groups = batchOf(sequences, grouped(sequences, batch));
-  using network = await Network.open(layoutOf(await readGguf(student)), { ...NOTHING, ...parts });
+  const network = await Network.open(layoutOf(await readGguf(student)), { ...NOTHING, ...parts });
   const labelled = { ...groups, labels: await network.teach(groups, LABELS, 0) };
   const speeds = [];
   for (let run = 0; run < 6; run += 1) {
@@ -58,16 +58,16 @@ async function throughput(parts) {
     const { tokens } = await network.step(labelled, LABELS, { norm: 0, scale: 0, lora: 0, decay: 0, clip: 1 });
     speeds.push((1000 * tokens) / (performance.now() - started));
   }
+  network.close();
   return median(speeds.slice(1));
 }
 
 /** Size, loss of each domain's unseen items, and against the teacher on the same text. */
 async function scored(path) {
   const losses = {};
-  {
-    await using model = await engine.load(path, { slots: 1, contextSize: 1024 });
-    for (const [index, name] of domains.entries()) losses[name] = (await domainLoss(model, (await readLossItems(unseen[index])).slice(0, items))).meanLoss;
-  }
+  const model = await engine.load(path, { slots: 1, contextSize: 1024 });
+  for (const [index, name] of domains.entries()) losses[name] = (await domainLoss(model, (await readLossItems(unseen[index])).slice(0, items))).meanLoss;
+  await model.dispose();
   const { kld, bitsPerByte } = await evaluate({ engine, model: path, reference: teacher, text: unseen, chunks });
   return { bytes: statSync(path).size, domainLoss: Object.values(losses).reduce((sum, loss) => sum + loss, 0) / domains.length, losses, kld: kld.mean, kldError: kld.error, bitsPerByte };
 }
