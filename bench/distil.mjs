@@ -6,7 +6,8 @@
  * TARA_DATA: a folder with domain-text/DOMAIN.jsonl, which is scored, and calibration/DOMAIN.jsonl, which is trained on (default: examples).
  * TARA_BENCH_STUDENT: a preset (Q2_K), or a GGUF file with the teacher's vocabulary, such as a pruned one. TARA_BENCH_NAME: of the result (distil).
  * TARA_BENCH_MINUTES (20), TARA_BENCH_TRAIN (the product's default), TARA_BENCH_ITEMS: scored items a domain (all), TARA_BENCH_CHUNKS: of them
- * that KL divergence is measured on (24), TARA_BENCH_COMPARE=no: without speeds in the report.
+ * that KL divergence is measured on (24), TARA_BENCH_COMPARE=no: without speeds in the report, TARA_BENCH_RUNS: steps that the speed
+ * of training is a median of (5).
  */
 import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -34,6 +35,7 @@ const minutes = Number(process.env.TARA_BENCH_MINUTES ?? 20);
 const train = process.env.TARA_BENCH_TRAIN?.split(',');
 const items = Number(process.env.TARA_BENCH_ITEMS ?? Infinity);
 const chunks = Number(process.env.TARA_BENCH_CHUNKS ?? 24);
+const runs = Number(process.env.TARA_BENCH_RUNS ?? 5);
 const compare = process.env.TARA_BENCH_COMPARE !== 'no';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-distil-bench-'));
@@ -53,7 +55,7 @@ async function throughput(parts) {
   const network = await Network.open(layoutOf(await readGguf(student)), { ...NOTHING, ...parts });
   const labelled = { ...groups, labels: await network.teach(groups, LABELS, 0) };
   const speeds = [];
-  for (let run = 0; run < 6; run += 1) {
+  for (let run = 0; run <= runs; run += 1) {
     const started = performance.now();
     const { tokens } = await network.step(labelled, LABELS, { norm: 0, scale: 0, lora: 0, decay: 0, clip: 1 });
     speeds.push((1000 * tokens) / (performance.now() - started));
