@@ -14,12 +14,13 @@ const ROOMS = {
   measure: ['engine', 'formats', 'models'],
   page: ['workers'],
   benchmark: ['measure', 'convert', 'engine', 'formats', 'workers', 'page'],
+  train: ['benchmark', 'measure', 'models', 'engine', 'plan', 'convert', 'formats', 'workers'],
   chat: ['models', 'engine', 'kernel'],
-  phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  phases: ['models', 'measure', 'train', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   analytics: ['phases', 'page', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'train', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

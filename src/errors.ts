@@ -134,6 +134,9 @@ export const ERRORS = {
   TARA_TARGET_SIZE: entry(1, 422, 'no mix of types fits {budget} bytes', 'The smallest has {bytes} bytes; raise --target-size.'),
   TARA_QUALITY_UNREACHED: entry(1, 422, 'no mix within {bytes} bytes reaches {wanted}', 'The best measured has {agreement} % agreement and a KL divergence of {kld}; lower --quality-threshold, or raise --target-size.'),
   TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
+  // training
+  TARA_TRAINING_UNSUPPORTED: entry(1, 422, '{path} cannot be trained: {reason}', 'Architectures with a training graph: {available}.'),
+  TARA_TRAINING_DIVERGED: entry(1, 500, 'the training came to no number at step {step}', 'The last good state was kept; lower --rate, or check that student and teacher answer at all.'),
   // cleanup
   TARA_CLEANUP_UNFINISHED: entry(1, 500, 'cleaning in place stopped ({reason}) and could not be taken back; nothing is lost: {path}', 'Free space or mend the permissions, then run `tara-gguf clean-model {path} --undo`.'),
   TARA_UNDO_NOTHING: entry(1, 404, 'there is nothing to undo for {path}', 'Give the folder that was cleaned in place, or its trash folder (NAME.trash-DATE) with undo.json in it.'),

@@ -21,6 +21,7 @@ export {
   type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
 export { createBalancer, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './models/index.js';
+export { distil, residualLora, TRAINABLE_ARCHITECTURES, type DistilOptions, type DistilReport, type ResidualOptions, type ResidualReport } from './train/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';
 export { sharedPool, type Pool, type PoolTask, type TaskContext } from './workers/index.js';

@@ -6,6 +6,7 @@
 
 #include "env/error.h"
 #include "quant/clones.h"
+#include "quant/exponential.h"
 
 namespace tara::measure {
 
@@ -15,30 +16,8 @@ constexpr size_t BLOCK = 1024;       // values between two flushes of float sums
 constexpr size_t LANES = 16;         // partial sums, and so the result, are those of any instruction set
 constexpr float SPAN = 16;           // nats that a copied row reaches down
 constexpr int32_t CODES = 65535;
-constexpr float EXP_LEAST = -87;     // e^x is a normal float from here on
 
-#define TARA_INLINE inline __attribute__((always_inline))
-
-// e^x for x up to about 0, with a relative error of 2e-7, and 0 for what lies lower than EXP_LEAST. x = n ln 2 + r with
-// |r| <= ln 2 / 2, e^r by its Taylor series, 2^n by the exponent's bits. Adding 1.5 * 2^23 rounds to n and leaves it in the low bits.
-TARA_INLINE float exp_of(float x) {
-  constexpr float MAGIC = 12582912.0f;
-  constexpr float LOG2_E = 1.44269504f;
-  constexpr float LN2_HIGH = 0.693145752f;  // few bits, so that n times it is exact
-  constexpr float LN2_LOW = 1.42860677e-6f;
-  const float shifted = x * LOG2_E + MAGIC;
-  const float n = shifted - MAGIC;
-  const float r = (x - n * LN2_HIGH) - n * LN2_LOW;
-  const float p = 1 + r * (1 + r * (1.0f / 2 + r * (1.0f / 6 + r * (1.0f / 24 + r * (1.0f / 120 + r * (1.0f / 720 + r * (1.0f / 5040)))))));
-  uint32_t bits;
-  std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits << 23) + 0x3f800000u;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return quant::where(!(x < EXP_LEAST), p * power);  // a NaN stays one
-}
-
-TARA_INLINE double sum_of(const float * x, size_t length) {
+inline __attribute__((always_inline)) double sum_of(const float * x, size_t length) {
   float lanes[LANES] = {};
   size_t i = 0;
   for (; i + LANES <= length; i += LANES) {
@@ -81,7 +60,7 @@ double sum_of_exp(const float * x, size_t size, float top) {
   double sum = 0;
   for (size_t from = 0; from < size; from += BLOCK) {
     const size_t count = std::min(BLOCK, size - from);
-    for (size_t i = 0; i < count; ++i) terms[i] = exp_of(x[from + i] - top);
+    for (size_t i = 0; i < count; ++i) terms[i] = quant::exp_of(x[from + i] - top);
     sum += sum_of(terms, count);
   }
   return sum;
@@ -105,7 +84,7 @@ double sum_of_excess(const uint16_t * codes, float floor, float step, const floa
     const size_t count = std::min(BLOCK, size - from);
     for (size_t i = 0; i < count; ++i) {
       const float copied = floor + step * static_cast<float>(codes[from + i]);
-      terms[i] = quant::where(copied > -SPAN, exp_of(copied) - exp_of((x[from + i] - top) - log_sum));
+      terms[i] = quant::where(copied > -SPAN, quant::exp_of(copied) - quant::exp_of((x[from + i] - top) - log_sum));
     }
     sum += sum_of(terms, count);
   }
@@ -120,7 +99,7 @@ double sum_of_divergence(const uint16_t * codes, float floor, float step, const 
     const size_t count = std::min(BLOCK, size - from);
     for (size_t i = 0; i < count; ++i) {
       const float copied = floor + step * static_cast<float>(codes[from + i]);
-      terms[i] = quant::where(copied > -SPAN, exp_of(copied) * (copied - ((x[from + i] - top) - log_sum)));
+      terms[i] = quant::where(copied > -SPAN, quant::exp_of(copied) * (copied - ((x[from + i] - top) - log_sum)));
     }
     sum += sum_of(terms, count);
   }

@@ -4,5 +4,6 @@
  */
 export { benchmark, planBenchmark } from './benchmark.js';
 export { paretoFront } from './pareto.js';
+export { DECODE_TOKENS, measureSpeed, PROMPT_TOKENS } from './speed.js';
 export { writeReport } from './report.js';
 export type { Benchmark, BenchmarkOptions, BenchmarkReference, BenchmarkRow, BenchmarkTensor, Candidate, CandidateFile, Speed } from './types.js';

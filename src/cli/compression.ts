@@ -13,12 +13,13 @@ import { collect, listOption, textOption } from './options.js';
 import { existing } from './paths.js';
 
 export const addCompression = (command: Command): Command => command
-  .option('--compression-type <type>', 'standard: the preset, or the largest that fits --target-size; hybrid: a mix of types, searched for by measurement (default: standard)')
+  .option('--compression-type <type>', 'standard: the preset, or the largest that fits --target-size; hybrid: a mix of types, searched for by measurement; distilled: the preset, taught by the unquantized model (default: standard)')
   .option('--target-size <size>', 'bytes of the file at most: 88.2MB, or a bare number of bytes (hybrid: at most the preset\'s when left out)')
   .option('--target-bpw <number>', 'the same as bits for each weight of the model')
-  .option('--text <file>', 'calibration text for hybrid: .txt, or .jsonl items; may be repeated', collect)
+  .option('--text <file>', 'calibration text for hybrid and distilled: .txt, or .jsonl items; may be repeated', collect)
   .option('--quality-threshold <number>', 'the smallest hybrid whose most likely token agrees with the original so often: 0.9 or 90%; or kl=0.05, its mean KL divergence at most')
   .option('--speed-priority', 'the measured speed of each type on this machine counts too (hybrid)')
+  .option('--distill-minutes <number>', 'time for distilled (default: 20)')
   .option('--memory <size>', 'memory of the machine: the file takes at most 80 % of it');
 
 /** What was asked for beside a plain preset. */
@@ -31,6 +32,7 @@ export interface Compression {
   readonly goal: CompressionGoal | undefined;
   readonly speedPriority: boolean;
   readonly memory: number | undefined;
+  readonly distillMinutes: number | undefined;
 }
 
 function goalOf(text: string): CompressionGoal {
@@ -43,6 +45,7 @@ function goalOf(text: string): CompressionGoal {
 /** Null where a plain preset was asked for. Throws TARA_OPTION_INVALID, TARA_FILE_NOT_FOUND. */
 export async function compressionOf(context: CoreContext): Promise<Compression | null> {
   const text = (name: string) => textOption(context.options, name);
+  const minutes = text('distillMinutes');
   const [type, size, bits, threshold, memory, imatrix] = [text('compressionType'), text('targetSize'), text('targetBpw'), text('qualityThreshold'), text('memory'), text('imatrix')];
   if (size !== undefined && bits !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--target-bpw', reason: 'give it or --target-size, not both' });
   const wanted: Compression = {
@@ -54,18 +57,24 @@ export async function compressionOf(context: CoreContext): Promise<Compression |
     goal: threshold === undefined ? undefined : goalOf(threshold),
     speedPriority: context.options.speedPriority === true,
     memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
+    distillMinutes: minutes === undefined ? undefined : parseNumber('--distill-minutes', minutes, 0.01, 1e5),
   };
+  if (minutes !== undefined && wanted.type !== 'distilled') throw new TaraError('TARA_OPTION_INVALID', { option: '--distill-minutes', reason: 'only --compression-type distilled takes it' });
   if (wanted.type === 'standard') {
     const only = [['--text', wanted.texts.length > 0], ['--quality-threshold', wanted.goal !== undefined], ['--speed-priority', wanted.speedPriority]] as const;
-    for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: 'only --compression-type hybrid takes it' });
+    for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `only --compression-type hybrid ${option === '--text' ? 'and distilled take' : 'takes'} it` });
     if (wanted.targetSize === undefined && wanted.targetBits === undefined && wanted.memory === undefined) return null;
   }
-  if (wanted.type === 'hybrid' && wanted.texts.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--text', reason: 'hybrid compression measures: give calibration text' });
+  if ((wanted.type === 'hybrid' || wanted.type === 'distilled') && wanted.texts.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--text', reason: `${wanted.type} compression measures: give calibration text` });
+  if (wanted.type === 'distilled') {
+    const others = [['--target-size', wanted.targetSize], ['--target-bpw', wanted.targetBits], ['--quality-threshold', wanted.goal], ['--speed-priority', wanted.speedPriority || undefined], ['--memory', wanted.memory]] as const;
+    for (const [option, given] of others) if (given !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option, reason: 'distilled compression keeps the types of --type' });
+  }
   return wanted;
 }
 
 /** A checkpoint folder as a GGUF file for the while of a search. */
-async function asGguf<T>(context: CoreContext, input: string, use: (model: string) => Promise<T>): Promise<T> {
+export async function asGguf<T>(context: CoreContext, input: string, use: (model: string) => Promise<T>): Promise<T> {
   if (!(await stat(input)).isDirectory()) return use(input);
   await mkdir(context.home.cache, { recursive: true });
   const path = join(context.home.cache, `hybrid-base-${randomUUID()}.gguf`);

@@ -2,7 +2,7 @@
  * Measure: the typed face of native/measure, what a model's insides look like on given texts, and how well it
  * predicts them. May import engine, models, formats and errors.
  */
-export { evaluate } from './evaluate.js';
+export { checkVocabulary, evaluate, vocabularyOf } from './evaluate.js';
 export type {
   Against, CompareOptions, Comparison, EvaluateOptions, Evaluation, KlDivergence, Perplexity, TextOptions, Yardstick, YardstickOptions,
 } from './evaluate-types.js';

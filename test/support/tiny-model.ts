@@ -25,6 +25,8 @@ export interface TinyOptions {
   readonly addBos?: boolean;
   /** False makes it an encoder. */
   readonly causal?: boolean;
+  /** Qwen 2 has biases, Qwen 3 norms of queries and keys. */
+  readonly architecture?: 'llama' | 'qwen2' | 'qwen3';
 }
 
 interface Tensor {
@@ -67,15 +69,15 @@ interface Shape {
   readonly contextLength: number;
 }
 
-const metadataFor = (shape: Shape, template: string | null, addBos = false): HeaderEntry[] => {
-  const u32 = (key: string, value: number): HeaderEntry => ({ key: `llama.${key}`, type: 'uint32', value });
+const metadataFor = (shape: Shape, template: string | null, addBos = false, architecture = 'llama'): HeaderEntry[] => {
+  const u32 = (key: string, value: number): HeaderEntry => ({ key: `${architecture}.${key}`, type: 'uint32', value });
   return [
-    { key: 'general.architecture', type: 'string', value: 'llama' },
+    { key: 'general.architecture', type: 'string', value: architecture },
     { key: 'general.name', type: 'string', value: 'tiny' },
     u32('context_length', shape.contextLength), u32('embedding_length', shape.width), u32('block_count', shape.layers),
     u32('feed_forward_length', shape.inner), u32('attention.head_count', shape.heads), u32('attention.head_count_kv', shape.kvHeads),
     u32('rope.dimension_count', shape.width / shape.heads), u32('vocab_size', VOCABULARY.length),
-    { key: 'llama.attention.layer_norm_rms_epsilon', type: 'float32', value: 1e-5 },
+    { key: `${architecture}.attention.layer_norm_rms_epsilon`, type: 'float32', value: 1e-5 },
     { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
     { key: 'tokenizer.ggml.pre', type: 'string', value: 'gpt-2' },
     { key: 'tokenizer.ggml.tokens', type: 'array', value: { of: 'string', items: VOCABULARY } },
@@ -90,7 +92,7 @@ const metadataFor = (shape: Shape, template: string | null, addBos = false): Hea
 
 type Fill = (name: string, ne: readonly number[], values: Float32Array) => void;
 
-function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill): Tensor[] {
+function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill, architecture = 'llama'): Tensor[] {
   const kv = (width / heads) * kvHeads;
   const tensor = (name: string, ...ne: number[]): Tensor => {
     const values = new Float32Array(ne.reduce((product, n) => product * n, 1));
@@ -100,7 +102,10 @@ function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill)
   };
   const blocks = Array.from({ length: layers }, (_, layer) => {
     const at = (part: string, ...ne: number[]): Tensor => tensor(`blk.${layer}.${part}.weight`, ...ne);
+    const biases = architecture === 'qwen2' ? [tensor(`blk.${layer}.attn_q.bias`, width), tensor(`blk.${layer}.attn_k.bias`, kv), tensor(`blk.${layer}.attn_v.bias`, kv)] : [];
+    const norms = architecture === 'qwen3' ? [at('attn_q_norm', width / heads), at('attn_k_norm', width / heads)] : [];
     return [
+      ...biases, ...norms,
       at('attn_norm', width), at('attn_q', width, width), at('attn_k', width, kv), at('attn_v', width, kv), at('attn_output', width, width),
       at('ffn_norm', width), at('ffn_gate', width, inner), at('ffn_up', width, inner), at('ffn_down', inner, width),
     ];
@@ -125,15 +130,15 @@ async function write(path: string, metadata: readonly HeaderEntry[], tensors: re
 }
 
 /** A Llama with random weights: 64 wide, a byte-level vocabulary of 262 tokens. The same seed gives the same bytes. */
-export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false, addBos = false, causal = true }: TinyOptions = {}): Promise<string> {
+export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false, addBos = false, causal = true, architecture = 'llama' }: TinyOptions = {}): Promise<string> {
   const shape: Shape = { width: 64, inner: 128, heads: 4, kvHeads: 2, layers, contextLength };
   const next = noise(seed);
   const tensors = tensorsFor(shape, (_, ne, values) => {
     const scale = Math.sqrt(3 / (ne[0] ?? 1));
     for (let i = 0; i < values.length; i++) values[i] = next() * scale;
-  });
+  }, architecture);
   const encoder: HeaderEntry[] = causal ? [] : [{ key: 'llama.attention.causal', type: 'bool', value: false }];
-  return write(path, [...metadataFor(shape, template, addBos), ...encoder], tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
+  return write(path, [...metadataFor(shape, template, addBos, architecture), ...encoder], tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
 }
 
 /**

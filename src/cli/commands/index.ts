@@ -23,6 +23,7 @@ export const CORE_COMMANDS: readonly CoreCommandEntry[] = [
   { name: 'quantize', summary: 'a GGUF file to one or several types in one pass', load: () => import('./quantize.js') },
   { name: 'evaluate', summary: 'perplexity of a GGUF file, and how far it is from a reference', load: () => import('./evaluate.js') },
   { name: 'imatrix', summary: 'how much each column of each weight matters on calibration text, for quantize', load: () => import('./imatrix.js') },
+  { name: 'distill', summary: 'a quantized or pruned GGUF file learns what its unquantized model says', load: () => import('./distill.js') },
   { name: 'benchmark', summary: 'what each type costs and keeps on this model and machine: size, quality, speed, memory', load: () => import('./benchmark.js') },
   { name: 'inspect', summary: 'what is in a GGUF (here or at an address), safetensors, checkpoint or adapter', load: () => import('./inspect.js') },
   { name: 'generate', summary: 'answer one prompt from a GGUF file', load: () => import('./generate.js') },

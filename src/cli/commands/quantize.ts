@@ -1,9 +1,14 @@
 /** quantize: one GGUF file to one or several types in a single pass. */
-import { extname } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { extname, join } from 'node:path';
+import { convert } from '../../convert/convert.js';
 import { TaraError } from '../../errors.js';
-import { addCompression, compressed, compressionOf, proposalLines, type Compression } from '../compression.js';
+import { addCompression, asGguf, compressed, compressionOf, proposalLines, type Compression } from '../compression.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { convertCommand } from '../conversion.js';
+import { distilText } from '../distil-table.js';
+import { parseCount } from '../format.js';
 import type { CommandResult } from '../../kernel/command.js';
 import { addDryRun, argument, examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
@@ -34,6 +39,7 @@ const command: CoreCommand = {
       'quantize model-f16.gguf model-iq2.gguf --type IQ2_M --imatrix model-imatrix.gguf --reuse .tara/cache/tensors',
       'quantize model-f16.gguf model-hybrid.gguf --type Q4_K_M --compression-type hybrid --text calibration.txt --target-size 88.2MB',
       'quantize model-f16.gguf model-hybrid.gguf --type Q4_K_M --compression-type hybrid --text calibration.txt --quality-threshold 90%',
+      'quantize model-f16.gguf model-distilled.gguf --type Q2_K --compression-type distilled --text calibration.jsonl --distill-minutes 20',
     ));
   },
   async run(context) {
@@ -44,6 +50,7 @@ const command: CoreCommand = {
     const own = tensorTypes(context);
     const imatrix = textOption(context.options, 'imatrix');
     const compression = await compressionOf(context);
+    if (compression?.type === 'distilled') return quantizeDistilled(context, { base, output, types, compression });
     if (compression) return quantizeWithin(context, { base, output, types, compression });
     return convertCommand(context, {
       base,
@@ -59,6 +66,34 @@ interface Wanted {
   readonly output: string;
   readonly types: readonly string[];
   readonly compression: Compression;
+}
+
+/** The preset, then what the unquantized model teaches it; --dry-run says so. */
+async function quantizeDistilled(context: CoreContext, { base, output, types, compression }: Wanted): Promise<CommandResult> {
+  const [type, ...more] = types;
+  if (type === undefined || more.length > 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--type', reason: 'one type, with --compression-type distilled' });
+  const { texts, imatrix, distillMinutes: minutes, threads } = { ...compression, threads: textOption(context.options, 'threads') };
+  const own = tensorTypes(context);
+  const preset = { base, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: textOption(context.options, 'imatrix') ?? 'imatrix.gguf' } }) };
+  if (context.dryRun) return convertCommand(context, { ...preset, outputs: [{ id: type, path: output, type, tensorTypes: own }] });
+  const { distil } = await import('../../train/index.js');
+  await mkdir(context.home.cache, { recursive: true });
+  const student = join(context.home.cache, `student-${randomUUID()}.gguf`);
+  const sink = context.progress('distilling');
+  try {
+    return await asGguf(context, base, async (teacher) => {
+      await convert({ ...preset, base: teacher, outputs: [{ id: 'student', path: student, type, tensorTypes: own }] }, { signal: context.signal });
+      const report = await distil({
+        student, teacher, text: texts, output, minutes, signal: context.signal, onProgress: (fraction, detail) => sink.report(fraction, detail),
+        ...(threads !== undefined && { threads: parseCount('--threads', threads, 1, 1024) }),
+      });
+      sink.done();
+      return { json: report, text: distilText(report) };
+    });
+  } finally {
+    sink.done();
+    await rm(student, { force: true });
+  }
 }
 
 /** As the compressor proposes; under --dry-run too it measures, and nothing is written but its cache. */

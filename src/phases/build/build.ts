@@ -9,6 +9,7 @@ import type { CompressionMeasured, Compressor } from '../../kernel/capabilities.
 import type { HookCaller } from '../../kernel/services.js';
 import { sharedPool, type Pool } from '../../workers/index.js';
 import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type ModelFile, type WriteOptions, type WrittenModels } from './files.js';
+import { DISTILLED, writeDistilled } from './distilled.js';
 import { HYBRID, writeHybrids } from './hybrid.js';
 import { buildInputs, type BuildInputs, type BuildOptions } from './inputs.js';
 import { mergeEvidence, settleMerge, type SettledMerge } from './merge.js';
@@ -39,9 +40,9 @@ export interface BuildReport {
   readonly files: readonly BuildFile[];
   /** Of all files. */
   readonly bytes: number;
-  /** The preset that was written, or hybrid; a budget may have chosen another one than was asked for. */
+  /** The preset that was written, hybrid or distilled; a budget may have chosen another one than was asked for. */
   readonly type: string;
-  /** The main file against its unquantized model, as hybrid compression measured it; null otherwise. */
+  /** The main file against its unquantized model, as hybrid and distilled compression measured it; null otherwise. */
   readonly compression: CompressionMeasured | null;
   /** Why another preset was written, and what was merged otherwise, one line each. */
   readonly evidence: readonly string[];
@@ -69,7 +70,7 @@ export interface BuildReport {
 export const peakRss = (): number => process.resourceUsage().maxRSS * 1024;
 
 /** What a build needs while it runs; removed at its end. */
-const workFolder = ({ folder }: Build, part: 'clean' | 'merge' | 'reference' | 'hybrid'): string => join(folder, 'work', part);
+const workFolder = ({ folder }: Build, part: 'clean' | 'merge' | 'reference' | 'hybrid' | 'distilled'): string => join(folder, 'work', part);
 
 /** Lets plugins replace each domain's adapter by a checked, cleaned copy. */
 async function cleanAdapters(inputs: BuildInputs, workDir: string, services: BuildServices, options: BuildOptions): Promise<Map<string, string>> {
@@ -118,6 +119,14 @@ async function make(build: Build, inputs: BuildInputs, services: BuildServices, 
     const written = await writeHybrids({
       inputs, build, compressor: services.compressor, models: modelsOf(layout, number, HYBRID, merged, settled.merge), metadata: metadataOf,
       folder: partial, workDir: workFolder(build, 'hybrid'), cacheDir: join(services.registry.home.cache, 'hybrid'), taken, options, write,
+    });
+    return { ...settled, ...written, files: await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]), adapters };
+  }
+  if (build.compressionType === DISTILLED) {
+    services.registry.builds.compressing(build.id);
+    const written = await writeDistilled({
+      inputs, build, models: modelsOf(layout, number, DISTILLED, merged, settled.merge), metadata: metadataOf,
+      folder: partial, workDir: workFolder(build, 'distilled'), engine: services.engine, options, write,
     });
     return { ...settled, ...written, files: await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]), adapters };
   }

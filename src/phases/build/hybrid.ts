@@ -8,7 +8,7 @@ import type { CompressionProposal, Compressor } from '../../kernel/capabilities.
 import type { MetadataEntry } from '../../plan/index.js';
 import type { Build, BuildFile } from '../types.js';
 import type { ModelFile, WriteOptions, WrittenModels } from './files.js';
-import type { BuildInputs, BuildOptions } from './inputs.js';
+import { textsOf, type BuildInputs, type BuildOptions } from './inputs.js';
 import { budgetOf, type TypeChoice } from './types.js';
 
 export const HYBRID = 'hybrid';
@@ -34,10 +34,6 @@ export interface HybridRequest {
 export interface WrittenHybrids extends WrittenModels {
   readonly choice: TypeChoice;
 }
-
-/** Calibration files that a model is measured on: its domains', or all where it is for all. */
-const textsOf = ({ calibration }: BuildInputs, { domain }: ModelFile): string[] =>
-  Object.entries(calibration).flatMap(([name, path]) => (domain === null || domain === name ? [path] : []));
 
 async function proposed(request: HybridRequest, compressor: Compressor, model: ModelFile, float: string, index: number): Promise<CompressionProposal> {
   const { inputs, build, models, taken, options, cacheDir } = request;

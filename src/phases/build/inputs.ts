@@ -9,7 +9,7 @@ import type { Registry } from '../registry/registry.js';
 import type { CompressionType, Layout, MergeName } from '../settings.js';
 import type { Domain, Phase } from '../types.js';
 
-export type BuildStep = 'clean' | 'choose merge' | 'plan' | 'choose types' | 'merge and quantize' | 'measure';
+export type BuildStep = 'clean' | 'choose merge' | 'plan' | 'choose types' | 'merge and quantize' | 'distil' | 'measure';
 
 /** full: this build, and for comparison the base and each domain's own adapter, quantized alike. */
 export const MEASURES = ['full', 'build', 'none'] as const;
@@ -31,8 +31,10 @@ export interface BuildOptions {
   readonly seed?: number;
   /** By domain; what the method wants when omitted. */
   readonly weights?: Readonly<Record<string, number>>;
-  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from and hybrid compression measures on; a domain without such a file uses its own. */
+  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from, and hybrid and distilled compression read; a domain without such a file uses its own. */
   readonly calibration?: string;
+  /** Of distilled compression, for each model; 20 when omitted. */
+  readonly distillMinutes?: number;
   /** What is measured on the domains' own lines; full when omitted. */
   readonly measure?: Measure;
   readonly threads?: number;
@@ -49,7 +51,7 @@ export interface BuildInputs {
   readonly merge: MergeSettings | 'auto' | null;
   /** By domain; empty until auto has chosen. */
   readonly weights: Readonly<Record<string, number>>;
-  /** File by domain, for auto, regmean and hybrid compression; else empty. */
+  /** File by domain, for auto, regmean, hybrid and distilled compression; else empty. */
   readonly calibration: Readonly<Record<string, string>>;
 }
 
@@ -81,10 +83,16 @@ function weightsOf(domains: readonly Domain[], otherwise: number, stated: Readon
   return weights;
 }
 
-const isHybrid = (phase: Phase, { compressionType }: BuildOptions): boolean => (compressionType ?? phase.settings.compressionType) === 'hybrid';
+/** Kinds of compression that read the domains' calibration text. */
+const READING: readonly CompressionType[] = ['hybrid', 'distilled'];
+const compressionReads = (phase: Phase, { compressionType }: BuildOptions): boolean => READING.includes(compressionType ?? phase.settings.compressionType);
+
+/** Calibration files of a model: its domain's, or all where it is for all. */
+export const textsOf = ({ calibration }: Pick<BuildInputs, 'calibration'>, { domain }: { readonly domain: string | null }): string[] =>
+  Object.entries(calibration).flatMap(([name, path]) => (domain === null || domain === name ? [path] : []));
 
 function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], options: BuildOptions): Pick<BuildInputs, 'merge' | 'weights'> {
-  const calibration = isHybrid(phase, options) ? undefined : options.calibration;
+  const calibration = compressionReads(phase, options) ? undefined : options.calibration;
   const method = options.merge ?? phase.settings.merge;
   const numbers = { density: options.density, scale: options.scale, seed: options.seed };
   const refuseGiven = (given: Readonly<Record<string, unknown>>, reason: string): void => {
@@ -100,7 +108,7 @@ function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], optio
     // With one adapter there is nothing to choose.
     return domains.length === 1 ? { merge: { method: 'linear' }, weights: weightsOf(domains, 1) } : { merge: 'auto', weights: {} };
   }
-  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean and --compression-type hybrid read it');
+  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean and --compression-type hybrid and distilled read it');
   const settings: MergeSettings = { method, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) };
   mergeStep(settings);
   return { merge: settings, weights: weightsOf(domains, defaultWeight(method, domains.length), options.weights) };
@@ -125,9 +133,10 @@ export async function buildInputs(registry: Registry, number: number, options: B
   const layout = options.layout ?? phase.settings.layout;
   const merge = mergeOf(layout, phase, domains, options);
   preset(options.quantization ?? phase.settings.quantization);
+  if (options.distillMinutes !== undefined && (options.compressionType ?? phase.settings.compressionType) !== 'distilled') throw refuse('--distill-minutes', 'only --compression-type distilled takes it');
   const base = await findBase(phase, domains, options);
   if (!(await isPath(base))) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
-  const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean' || isHybrid(phase, options);
+  const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean' || compressionReads(phase, options);
   const calibration = reads ? await findCalibration(phase, domains, options.calibration) : {};
   return { phase, domains, base, layout, ...merge, calibration };
 }
