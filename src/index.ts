@@ -5,7 +5,7 @@
 export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type ErrorFields } from './errors.js';
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
 export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
-export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
+export { convert, planSizes, readVocabulary, type Pruning, type Vocabulary, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
 export { definePlugin } from './kernel/plugin.js';
@@ -15,8 +15,9 @@ export type { Phases, PhaseView } from './phases/phases.js';
 export { registryAccess, type RegistryAccess } from './phases/service.js';
 export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
 export {
-  collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type ImatrixOptions, type ImatrixReport, type KlDivergence,
+  ChannelMoments, collectImatrix, createYardstick, evaluate, expectedTokens, sequencesOf, type ChannelLayer, type Narrowed, type NarrowingRequest, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type ImatrixOptions, type ImatrixReport, type KlDivergence,
   type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
+export { bitsPerByte, readLossItems, textBits, type LossItem, type TextBits } from './models/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';

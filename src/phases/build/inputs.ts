@@ -6,7 +6,7 @@ import { TaraError } from '../../errors.js';
 import { readAdapterConfig } from '../../formats/index.js';
 import { preset } from '../../plan/index.js';
 import type { Registry } from '../registry/registry.js';
-import type { CompressionType, Layout, MergeName } from '../settings.js';
+import { isSearched, type CompressionType, type Layout, type MergeName } from '../settings.js';
 import type { Domain, Phase } from '../types.js';
 
 export type BuildStep = 'clean' | 'choose merge' | 'plan' | 'choose types' | 'merge and quantize' | 'measure';
@@ -31,7 +31,7 @@ export interface BuildOptions {
   readonly seed?: number;
   /** By domain; what the method wants when omitted. */
   readonly weights?: Readonly<Record<string, number>>;
-  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from and hybrid compression measures on; a domain without such a file uses its own. */
+  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from and hybrid and sparse compression measure on; a domain without such a file uses its own. */
   readonly calibration?: string;
   /** What is measured on the domains' own lines; full when omitted. */
   readonly measure?: Measure;
@@ -49,7 +49,7 @@ export interface BuildInputs {
   readonly merge: MergeSettings | 'auto' | null;
   /** By domain; empty until auto has chosen. */
   readonly weights: Readonly<Record<string, number>>;
-  /** File by domain, for auto, regmean and hybrid compression; else empty. */
+  /** File by domain, for auto, regmean, hybrid and sparse compression; else empty. */
   readonly calibration: Readonly<Record<string, string>>;
 }
 
@@ -81,10 +81,10 @@ function weightsOf(domains: readonly Domain[], otherwise: number, stated: Readon
   return weights;
 }
 
-const isHybrid = (phase: Phase, { compressionType }: BuildOptions): boolean => (compressionType ?? phase.settings.compressionType) === 'hybrid';
+const searches = (phase: Phase, { compressionType }: BuildOptions): boolean => isSearched(compressionType ?? phase.settings.compressionType);
 
 function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], options: BuildOptions): Pick<BuildInputs, 'merge' | 'weights'> {
-  const calibration = isHybrid(phase, options) ? undefined : options.calibration;
+  const calibration = searches(phase, options) ? undefined : options.calibration;
   const method = options.merge ?? phase.settings.merge;
   const numbers = { density: options.density, scale: options.scale, seed: options.seed };
   const refuseGiven = (given: Readonly<Record<string, unknown>>, reason: string): void => {
@@ -100,7 +100,7 @@ function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], optio
     // With one adapter there is nothing to choose.
     return domains.length === 1 ? { merge: { method: 'linear' }, weights: weightsOf(domains, 1) } : { merge: 'auto', weights: {} };
   }
-  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean and --compression-type hybrid read it');
+  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean, --compression-type hybrid and sparse read it');
   const settings: MergeSettings = { method, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) };
   mergeStep(settings);
   return { merge: settings, weights: weightsOf(domains, defaultWeight(method, domains.length), options.weights) };
@@ -127,7 +127,7 @@ export async function buildInputs(registry: Registry, number: number, options: B
   preset(options.quantization ?? phase.settings.quantization);
   const base = await findBase(phase, domains, options);
   if (!(await isPath(base))) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
-  const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean' || isHybrid(phase, options);
+  const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean' || searches(phase, options);
   const calibration = reads ? await findCalibration(phase, domains, options.calibration) : {};
   return { phase, domains, base, layout, ...merge, calibration };
 }

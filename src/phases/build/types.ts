@@ -9,7 +9,7 @@ import type { Build } from '../types.js';
 export interface TypeChoice {
   /** The preset that the build is written with, or that a mix of types starts from. */
   readonly preset: string;
-  /** What the build is called: the preset, or hybrid. */
+  /** What the build is called: the preset, hybrid or sparse. */
   readonly label: string;
   /** Why, one line each. */
   readonly evidence: readonly string[];
