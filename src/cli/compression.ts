@@ -64,14 +64,15 @@ export async function compressionOf(context: CoreContext): Promise<Compression |
     speedPriority: context.options.speedPriority === true,
     memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
   };
+  if (wanted.type !== 'sparse') {
+    for (const [option, given] of [['--sparsity', sparsity], ['--max-kl', maxKl]] as const) if (given !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option, reason: 'only --compression-type sparse takes it' });
+  }
   if (wanted.type === 'standard') {
     const only = [['--text', wanted.texts.length > 0], ['--quality-threshold', wanted.goal !== undefined], ['--speed-priority', wanted.speedPriority]] as const;
     for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: 'only --compression-type hybrid or sparse takes it' });
     if (wanted.targetSize === undefined && wanted.targetBits === undefined && wanted.memory === undefined) return null;
   }
-  if (wanted.type !== 'sparse') {
-    for (const [option, given] of [['--sparsity', sparsity], ['--max-kl', maxKl]] as const) if (given !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option, reason: 'only --compression-type sparse takes it' });
-  } else if (wanted.sparsity !== undefined && (size !== undefined || bits !== undefined)) {
+  if (wanted.sparsity !== undefined && (size !== undefined || bits !== undefined)) {
     throw new TaraError('TARA_OPTION_INVALID', { option: '--sparsity', reason: 'give it or a size, not both' });
   }
   if ((wanted.type === 'hybrid' || wanted.type === 'sparse') && wanted.texts.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--text', reason: `${wanted.type} compression measures: give calibration text` });

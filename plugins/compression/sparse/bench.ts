@@ -63,7 +63,7 @@ export async function withCut<T>(options: BenchOptions, pruning: Pruning, type: 
 
 export async function bitsOf({ engine, threads, signal }: BenchOptions, path: string, items: readonly LossItem[], onProgress?: (fraction: number) => void): Promise<TextBits[]> {
   await using model = await engine.load(path, { contextSize: CONTEXT, slots: 1, threads, signal });
-  return textBits(model, items, { signal, onItem: (done) => onProgress?.(done / items.length) });
+  return await textBits(model, items, { signal, onItem: (done) => onProgress?.(done / items.length) });
 }
 
 export const structureYardstick = ({ engine, model, workDir, threads, signal }: BenchOptions, text: string): Promise<Yardstick> =>

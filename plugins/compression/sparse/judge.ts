@@ -44,9 +44,9 @@ export interface JudgeOptions {
 /** Characters that are judged on. */
 const JUDGED = 20_000;
 
-async function lengths({ engine, signal }: BenchOptions, paths: readonly [string, string], items: readonly string[]): Promise<[number, number]> {
-  await using before = await engine.load(paths[0], { contextSize: 64, slots: 1, signal });
-  await using after = await engine.load(paths[1], { contextSize: 64, slots: 1, signal });
+async function lengths({ engine, threads, signal }: BenchOptions, paths: readonly [string, string], items: readonly string[]): Promise<[number, number]> {
+  await using before = await engine.load(paths[0], { contextSize: 64, slots: 1, threads, signal });
+  await using after = await engine.load(paths[1], { contextSize: 64, slots: 1, threads, signal });
   return [await tokensPerByte(items, before), await tokensPerByte(items, after)];
 }
 

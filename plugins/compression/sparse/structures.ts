@@ -24,7 +24,7 @@ export async function openSurgery(options: BenchOptions, file: GgufFile, texts: 
   await using model = await engine.load(path, { contextSize: CONTEXT, slots: 1, threads, signal });
   const sequences: Int32Array[] = [];
   for (const text of texts) sequences.push(...(await sequencesOf(model, text, { contextSize: CONTEXT, chunks: Math.max(1, Math.floor(READ / CONTEXT / texts.length)), signal })));
-  return Surgery.open(file, model, sequences, { threads, signal, onProgress: (fraction) => onProgress(fraction, 'what channels compute') });
+  return await Surgery.open(file, model, sequences, { threads, signal, onProgress: (fraction) => onProgress(fraction, 'what channels compute') });
 }
 
 interface Trial {

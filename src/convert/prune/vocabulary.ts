@@ -33,6 +33,8 @@ export const isIdKey = (key: string): boolean => ID_KEY.test(key);
 export const refusePruning = (path: string, reason: string): TaraError => new TaraError('TARA_PRUNING_REFUSED', { path, reason: oneLine(reason) });
 
 const BYTES = 256;
+/** What SentencePiece writes for a space. */
+const SPACE = '▁';
 /** Longer ones are words, not marks that a template is written with. */
 const MARK = /^[<[][^\s]{1,40}[>\]]$/;
 
@@ -55,11 +57,13 @@ export function specialIds(file: GgufFile): Map<string, number> {
 /** A lost token is spelled in bytes, at worst. Those of a byte-level vocabulary are the ones it ever had. Throws TARA_PRUNING_REFUSED. */
 function byteTokens(file: GgufFile, ids: ReadonlyMap<string, number>, model: string): number[] {
   if (model === 'gpt2') return charOfByte.flatMap((char) => ids.get(char) ?? []);
-  return Array.from({ length: BYTES }, (_, byte) => {
+  const bytes = Array.from({ length: BYTES }, (_, byte) => {
     const id = ids.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
     if (id === undefined) throw refusePruning(file.path, `its vocabulary has no token for the byte ${byte}: texts with a token that went could not be written`);
     return id;
   });
+  // Spelled in bytes, the mark of a space is read as itself, not as a space.
+  return [...bytes, ...[ids.get(SPACE) ?? []].flat()];
 }
 
 /** Throws TARA_PRUNING_REFUSED for a tokenizer that is neither byte-pair encoding over bytes nor SentencePiece with bytes. */
