@@ -4,7 +4,7 @@
  *
  * TARA_BENCH_BASE: a checkpoint folder (the targets speak of the plain SmolLM2-135M). TARA_BENCH_ADAPTERS: adapter folders to merge, by comma,
  * named as their domains are. TARA_DATA: folder with calibration/DOMAIN.jsonl and domain-text/DOMAIN.jsonl. TARA_LLAMA_BIN: folder of llama.cpp's
- * tools, for llama-bench and llama-perplexity. TARA_BENCH_SPARSITIES (0.15,0.2,0.25), TARA_BENCH_CHUNKS (24), TARA_BENCH_THREADS.
+ * tools, for llama-bench and llama-perplexity. TARA_BENCH_HOME: keeps measurements for a next run. TARA_BENCH_SPARSITIES (0.15,0.2,0.25), TARA_BENCH_CHUNKS (24), TARA_BENCH_THREADS.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -34,7 +34,7 @@ function call(command, args) {
   if (error || status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? stderr.slice(-2000)}`);
   return { out: stdout, all: stdout + stderr, seconds: (performance.now() - started) / 1000 };
 }
-const tara = (...args) => call(process.execPath, [CLI, ...args, '--home', join(scratch, 'home')]);
+const tara = (...args) => call(process.execPath, [CLI, ...args, '--home', process.env.TARA_BENCH_HOME ?? join(scratch, 'home')]);
 const textsOf = (kind) => domains.flatMap((domain) => ['--text', join(data, kind, `${domain}.jsonl`)]);
 
 const evaluated = (path, ...texts) => JSON.parse(tara('evaluate', path, ...texts, '--chunks', chunks, '--threads', threads, '--json').out);

@@ -22,7 +22,8 @@ export interface Ordered {
 }
 
 const numbersSchema = z.array(z.number());
-const curveSchema = z.array(z.object({ tokens: z.number(), loss: z.number() }));
+/** Bits that the judged items take with some numbers of tokens, and tokens that they are with the whole vocabulary. */
+const curveSchema = z.object({ tokens: z.number(), bits: z.array(z.object({ count: z.number(), bits: z.number() })) });
 
 /** What the model expects on texts of this kind, beside what they hold: a text of some thousand lines lacks many words of its kind. */
 async function expectations(engine: Engine, path: string, texts: readonly string[], { threads, signal }: BenchOptions, tell: (fraction: number) => void): Promise<number[]> {
@@ -56,21 +57,21 @@ export const addedLoss = (before: readonly TextBits[], after: readonly TextBits[
 /** Some numbers of tokens, measured in the preset's types on the text of `probe`. */
 export async function measureTokens(options: BenchOptions, { vocabulary, going }: Ordered, probe: string, cache: Cache, onProgress: Progress): Promise<MeasuredTokens[]> {
   const name = `tokens-${options.preset}.json`;
-  const known = await cache.read(name, curveSchema);
-  if (known) return known;
   const items = await someItems(probe, MEASURED);
   const counts = SHARES.map((share) => Math.round((vocabulary.size * share) / TOKEN_STEP) * TOKEN_STEP).filter((count) => count > vocabulary.required.size && count < vocabulary.size);
   const tell = (step: number) => (fraction: number): void => onProgress((step + fraction) / (counts.length + 1), step === 0 ? 'the whole vocabulary' : `${counts[step - 1] ?? 0} tokens`);
-  const before = await withCut(options, {}, options.preset, (path) => bitsOf(options, path, items, tell(0)));
-  const measured: MeasuredTokens[] = [{ tokens: vocabulary.size, loss: 0 }];
-  for (const [index, count] of counts.entries()) {
-    const tokens = keptTokens(vocabulary, going, count);
-    const after = await withCut(options, { tokens }, options.preset, (path) => bitsOf(options, path, items, tell(index + 1)));
-    // Fewer tokens never lose less: what says so is noise.
-    measured.push({ tokens: tokens.length, loss: Math.max(addedLoss(before, after), measured.at(-1)?.loss ?? 0) });
+  let known = (await cache.read(name, curveSchema)) ?? { tokens: 0, bits: [] };
+  for (const [step, count] of [vocabulary.size, ...counts].entries()) {
+    if (known.bits.some((one) => one.count === count)) continue;
+    const pruning = count === vocabulary.size ? {} : { tokens: keptTokens(vocabulary, going, count) };
+    const texts = await withCut(options, pruning, options.preset, (path) => bitsOf(options, path, items, tell(step)));
+    known = { tokens: step === 0 ? inTokens(texts) : known.tokens, bits: [...known.bits, { count, bits: inBits(texts) }] };
+    await cache.write(name, known);
   }
-  await cache.write(name, measured);
-  return measured;
+  const whole = known.bits[0]?.bits ?? 0;
+  let least = 0;
+  // Fewer tokens never lose less: what says so is noise.
+  return known.bits.map(({ count, bits }) => ({ tokens: count, loss: (least = Math.max(least, ((bits - whole) * Math.LN2) / known.tokens)) }));
 }
 
 /** Tokens a byte of text. */
