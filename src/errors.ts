@@ -62,6 +62,7 @@ export const ERRORS = {
   TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE`; or go on without it.'),
   TARA_FEEDBACK_INVALID: entry(1, 422, '{path} cannot be used for error feedback: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE --feedback FILE`; or go on without it.'),
   TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
+  TARA_PRUNING_REFUSED: entry(1, 422, '{path} cannot be pruned so: {reason}', 'docs/compression.md says which models lose what; `--compression-type standard` and `hybrid` take every model.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),
   TARA_MODEL_LOAD: entry(1, 422, 'llama.cpp cannot load {path}: {reason}', 'Check the file with `tara-gguf verify FILE`.'),
@@ -133,6 +134,7 @@ export const ERRORS = {
   TARA_COMPRESSION_UNAVAILABLE: entry(2, 400, 'compression type {compressionType} is not available', 'Available: {available}.'),
   TARA_TARGET_SIZE: entry(1, 422, 'no mix of types fits {budget} bytes', 'The smallest has {bytes} bytes; raise --target-size.'),
   TARA_QUALITY_UNREACHED: entry(1, 422, 'no mix within {bytes} bytes reaches {wanted}', 'The best measured has {agreement} % agreement and a KL divergence of {kld}; lower --quality-threshold, or raise --target-size.'),
+  TARA_PRUNING_UNREACHED: entry(1, 422, 'no pruned model reaches {wanted}', 'The best that was measured: {best}; ask for less with --sparsity, --target-size or --max-kl.'),
   TARA_COMPRESSION_BUDGET: entry(1, 422, 'no preset fits {budget} bytes', 'The smallest is {preset} with {bytes} bytes; raise --target-size.'),
   // training
   TARA_TRAINING_UNSUPPORTED: entry(1, 422, '{path} cannot be trained: {reason}', 'Architectures with a training graph: {available}.'),

@@ -6,7 +6,7 @@ export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type E
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
 export { checkChatTemplate } from './engine/index.js';
 export type { Chunk, Engine, GenerateOptions, Generation, LoadOptions, Model } from './engine/index.js';
-export { convert, planSizes, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
+export { convert, planSizes, readVocabulary, type Pruning, type Vocabulary, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
 export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
@@ -17,12 +17,14 @@ export type { Phases, PhaseView } from './phases/phases.js';
 export { registryAccess, type RegistryAccess } from './phases/service.js';
 export { agree, createChat, type Agreement, type Answered, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
 export {
-  collectFeedback, collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type FeedbackInput, type ImatrixOptions, type ImatrixReport, type KlDivergence,
-  type Perplexity, type Yardstick, type YardstickOptions,
+  ChannelMoments, collectFeedback, collectImatrix, createYardstick, evaluate, expectedTokens, sequencesOf, type ChannelLayer, type Narrowed, type NarrowingRequest, type Against, type CollectInput, type CompareOptions, type Comparison,
+  type EvaluateOptions, type Evaluation, type FeedbackInput, type ImatrixOptions, type ImatrixReport, type KlDivergence, type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
-export { createBalancer, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './models/index.js';
 export { distil, residualLora, TRAINABLE_ARCHITECTURES, type DistilOptions, type DistilReport, type ResidualOptions, type ResidualReport } from './train/index.js';
-export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
+export {
+  bitsPerByte, createBalancer, createModelStore, readLossItems, servedDomains, servedIn, textBits, type Balancer, type BalancerOptions, type Lease, type LossItem, type ModelStore, type Replica, type ReplicaState, type Served, type ServedFile,
+  type TextBits,
+} from './models/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';
 export { sharedPool, type Pool, type PoolTask, type TaskContext } from './workers/index.js';
 export type { Build, BuildFile, Checklist, ChecklistItem, ChecklistVerdict, Domain, Phase, Waiver } from './phases/types.js';

@@ -86,6 +86,14 @@ void add_products(Input & input, const float * x, size_t tokens, float scale, in
   });
 }
 
+void add_outer(float * sums, const float * left, size_t rows, const float * x, size_t size, size_t tokens, float scale, int threads) {
+  for_rows(rows, threads, [&](size_t row) {
+    std::vector<float> factors(tokens);
+    for (size_t t = 0; t < tokens; ++t) factors[t] = scale * left[t * rows + row];
+    add_tokens(&sums[row * size], size, factors.data(), x, size, tokens);
+  });
+}
+
 void add_squares(Input & input, size_t domain, const float * x, size_t tokens, float scale) {
   if (input.squares.size() <= domain) input.squares.resize(domain + 1);
   auto & squares = input.squares[domain];
@@ -106,7 +114,7 @@ void add_cross(Factor & factor, size_t size, const float * x, size_t tokens, flo
 std::vector<Solved> solve(const Fusion & fusion, size_t index, double shrink) {
   const Input & input = fusion.inputs[index];
   const size_t size = input.size;
-  std::vector<double> m(input.products.begin(), input.products.end());
+  Triangle m(input.products.begin(), input.products.end());
   double mean = 0;
   for (size_t i = 0; i < size; ++i) mean += m[row_start(i) + i] / static_cast<double>(size);
   // Inputs that are always 0 make nothing of any change.
@@ -130,7 +138,7 @@ std::vector<Solved> solve(const Fusion & fusion, size_t index, double shrink) {
           const size_t at = row * size + j;
           y[j] = shrink * factor.cross[at] + (1 - shrink) * factor.a[at] * (squares.empty() ? 0 : squares[j]);
         }
-        substitute(m, size, y);
+        substitute(m, size, y.data());
         for (size_t j = 0; j < size; ++j) result.a[row * size + j] = static_cast<float>(y[j]);
       }
       for (const float value : result.a) {

@@ -77,6 +77,8 @@ class Occupied {
 // Rows are shared among threads, and each is summed in the tokens' order: the result does not depend on their number.
 void add_products(Input & input, const float * x, size_t tokens, float scale, int threads);
 void add_squares(Input & input, size_t domain, const float * x, size_t tokens, float scale);
+// sums[r] += scale * left[t][r] * x[t], of all tokens; `sums` is [rows, size].
+void add_outer(float * sums, const float * left, size_t rows, const float * x, size_t size, size_t tokens, float scale, int threads);
 void add_cross(Factor & factor, size_t size, const float * x, size_t tokens, float scale, int threads);
 
 // A' of every factor that reads the input, in the order of matrices and factors. Off-diagonal moments count `shrink`

@@ -5,81 +5,28 @@
 
 #include "engine/runner.h"
 #include "env/executor.h"
-#include "ggml.h"
+#include "measure/expectation_guest.h"
 #include "measure/feedback.h"
 #include "measure/importance_guest.h"
 #include "measure/observer.h"
+#include "measure/parameters.h"
 
 namespace tara {
 
 namespace measure {
 
 void register_evaluate(Registry & registry);
+void register_narrowing(Registry & registry);
 
 namespace {
 
 constexpr size_t SIZE_LIMIT = 1u << 17;   // of an input
 constexpr size_t COUNT_LIMIT = 1u << 16;  // matrices, domains, texts
 
-Error refuse(const std::string & reason) { return Error("TARA_INTERNAL", {{"reason", reason}}); }
-
-size_t whole(const Json & params, const char * key, size_t low, size_t high) {
-  const auto & value = params.at(key);
-  if (!value.is_number_integer() || value.get<int64_t>() < 0) throw refuse(std::string(key) + " is no count");
-  const auto count = value.get<uint64_t>();
-  if (count < low || count > high) throw refuse(std::string(key) + " is out of range");
-  return count;
-}
-
 std::shared_ptr<Fusion> fusion_of(Environment & environment, const Json & params) {
   auto fusion = environment.find<Fusion>(params.at("fusion").get<uint32_t>());
   if (!fusion) throw Error("TARA_DISPOSED", {{"what", "the fusion"}});
   return fusion;
-}
-
-std::shared_ptr<Runner> runner_of(Environment & environment, const Json & params) {
-  auto runner = environment.find<Runner>(params.at("runner").get<uint32_t>());
-  if (!runner) throw Error("TARA_DISPOSED", {{"what", "the model"}});
-  return runner;
-}
-
-// Texts from their lengths in tokens and all tokens in a row. Throws TARA_PROMPT_EMPTY for none.
-std::vector<Tokens> texts_of(const Json & lengths, const Blob & blob) {
-  std::vector<Tokens> texts;
-  size_t at = 0;
-  for (const auto & length : lengths) {
-    const auto count = length.get<size_t>();
-    if (count == 0 || count > (blob.size() - at) / sizeof(llama_token)) throw refuse("texts and tokens disagree");
-    Tokens tokens(count);
-    std::memcpy(tokens.data(), blob.data() + at, count * sizeof(llama_token));
-    at += count * sizeof(llama_token);
-    texts.push_back(std::move(tokens));
-  }
-  if (texts.empty()) throw Error("TARA_PROMPT_EMPTY");
-  return texts;
-}
-
-// A factor's numbers, as a safetensors file has them.
-std::vector<float> floats_of(const std::string & dtype, const Blob & blob, size_t count) {
-  const size_t width = dtype == "F64" ? 8 : dtype == "F32" ? 4 : dtype == "F16" || dtype == "BF16" ? 2 : 0;
-  if (width == 0 || blob.size() != count * width) throw refuse("a factor of " + dtype + " has the wrong size");
-  std::vector<float> values(count);
-  if (dtype == "F32") {
-    std::memcpy(values.data(), blob.data(), blob.size());
-  } else if (dtype == "F16") {
-    std::vector<ggml_fp16_t> raw(count);
-    std::memcpy(raw.data(), blob.data(), blob.size());
-    ggml_fp16_to_fp32_row(raw.data(), values.data(), static_cast<int64_t>(count));
-  } else if (dtype == "BF16") {
-    std::vector<ggml_bf16_t> raw(count);
-    std::memcpy(raw.data(), blob.data(), blob.size());
-    ggml_bf16_to_fp32_row(raw.data(), values.data(), static_cast<int64_t>(count));
-  } else {
-    std::vector<double> raw(count);
-    std::memcpy(raw.data(), blob.data(), blob.size());
-    std::transform(raw.begin(), raw.end(), values.begin(), [](double value) { return static_cast<float>(value); });
-  }
-  return values;
 }
 
 // { matrices: [{ tensor, size }], domains, limit } -> { fusion }
@@ -216,6 +163,13 @@ void importance(Environment & environment, JobPtr job, Json params, Blobs blobs)
   runner->host(std::make_unique<ImportanceGuest>(std::move(job), params.at("weights").get<std::vector<std::string>>(), texts_of(params.at("lengths"), blobs[0])));
 }
 
+// { runner, lengths: tokens of each text }; blob: the tokens of all texts. See ExpectationGuest.
+void expectation(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  auto runner = runner_of(environment, params);
+  if (blobs.size() != 1) throw refuse("a blob of tokens expected");
+  runner->host(std::make_unique<ExpectationGuest>(std::move(job), texts_of(params.at("lengths"), blobs[0])));
+}
+
 Json free_fusion(Environment & environment, const Json & params) {
   environment.disown(params.at("fusion").get<uint32_t>());
   return Json::object();
@@ -230,10 +184,12 @@ void register_measure(Registry & registry) {
   registry.calls["measure.inputs"] = measure::inputs_of;
   registry.calls["measure.free"] = measure::free_fusion;
   registry.starts["measure.observe"] = measure::observe;
+  registry.starts["measure.expectation"] = measure::expectation;
   registry.starts["measure.importance"] = measure::importance;
   registry.starts["measure.solve"] = measure::solve_all;
   registry.starts["measure.feedback"] = measure::feedback_factors;
   measure::register_evaluate(registry);
+  measure::register_narrowing(registry);
 }
 
 }  // namespace tara

@@ -5,7 +5,7 @@ import type { CompressionConfig } from './config.js';
 import { withinMemory } from './memory.js';
 import { bySize, estimateSize, fallbackLine, PRESET_RULES, typesLine, type PresetRule, type PresetSize } from './presets.js';
 
-const AVAILABLE = 'standard, with a preset or with --target-size, and hybrid, with calibration text';
+const AVAILABLE = 'standard, with a preset or with --target-size, and hybrid and sparse, with calibration text';
 
 /** The presets the configuration leaves. */
 export const allowedRules = (config: CompressionConfig): readonly PresetRule[] =>
@@ -33,6 +33,7 @@ export function createCompressor(config: CompressionConfig): Compressor {
   return {
     async propose(request: CompressionRequest): Promise<CompressionProposal> {
       const budget = checkedBudget(request);
+      if (request.compressionType === 'sparse') return (await import('./sparse/propose.js')).proposeSparse({ ...request, budget });
       if (request.compressionType !== 'hybrid') return propose({ ...request, budget }, config);
       // The search loads the engine: only for those who ask for it.
       return (await import('./hybrid/propose.js')).proposeHybrid({ ...request, budget });

@@ -38,6 +38,8 @@ export interface Proposals {
 export async function proposedCandidates(context: CoreContext, { model, types, calibration, sizes, threads }: Proposals): Promise<Candidate[]> {
   const [type] = types;
   if (type === undefined) return [];
+  // Another vocabulary has other tokens to compare.
+  if (types.includes('sparse')) throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType: 'sparse', available: 'standard and hybrid; quantize measures a sparse file itself' });
   await context.plugins();
   const compressor = context.find(CAPABILITIES.compressor);
   if (!compressor) throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType: type, available: 'standard' });

@@ -3,6 +3,7 @@ import type { MetadataEntry } from '../plan/schema.js';
 import type { AdapterInput } from './adapters/adapters.js';
 import type { BlendInput } from './blend.js';
 import type { MergeSettings } from './adapters/merge.js';
+import type { Pruning } from './prune/pruning.js';
 
 /** Tensors by a regular expression, and a ggml type by name in any case: attn_v and q8_0. */
 export interface TensorTypePattern {
@@ -36,6 +37,8 @@ export interface ConvertInput {
   readonly merge?: MergeSettings | undefined;
   /** A second full model of the base's kind, in place of adapters. */
   readonly blend?: BlendInput | undefined;
+  /** Parts of the base that are left out, where it is a GGUF file and nothing is merged into it. */
+  readonly pruning?: Pruning | undefined;
   readonly outputs: readonly ConvertOutput[];
   /** An importance matrix for every quantized output, and its name as the file remembers it: as it was typed. */
   readonly imatrix?: { readonly path: string; readonly name: string } | undefined;

@@ -11,7 +11,7 @@ import { checkOutputs } from './outputs.js';
 
 export type { ConvertInput, ConvertOutput } from './input.js';
 
-function checkInput({ adapters, merge, blend, outputs }: ConvertInput): void {
+function checkInput({ adapters, merge, blend, pruning, outputs }: ConvertInput): void {
   const ids = new Set<string>();
   const paths = new Set<string>();
   if (outputs.length === 0) throw new TaraError('TARA_OPTION_INVALID', { option: 'outputs', reason: 'name at least one output' });
@@ -19,6 +19,7 @@ function checkInput({ adapters, merge, blend, outputs }: ConvertInput): void {
   mergeStep(merge);
   if (blend && adapters.length > 0) throw new TaraError('TARA_OPTION_INVALID', { option: 'adapter', reason: 'two models are merged without adapters; merge those into the result' });
   if (blend && !(blend.t >= 0 && blend.t <= 1)) throw new TaraError('TARA_OPTION_INVALID', { option: 'blend.t', reason: 'it must be from 0 to 1' });
+  if (pruning && (adapters.length > 0 || blend)) throw new TaraError('TARA_OPTION_INVALID', { option: 'pruning', reason: 'a model is pruned after merging; prune the result' });
   for (const { id, path } of outputs) {
     if (ids.has(id)) throw new TaraError('TARA_OPTION_INVALID', { option: 'outputs', reason: `two outputs are called ${id}` });
     if (path !== null && paths.has(resolve(path))) throw new TaraError('TARA_OPTION_INVALID', { option: 'output', reason: `two outputs are ${path}` });
@@ -56,6 +57,7 @@ export async function planConvert(input: ConvertInput): Promise<PlanWithBlobs> {
   const base = resolve(input.base);
   const outputs = input.outputs.map((output) => ({ ...output, path: output.path === null ? null : resolve(output.path) }));
   const folder = await isFolder(base);
+  if (input.pruning && folder) throw new TaraError('TARA_OPTION_INVALID', { option: 'pruning', reason: 'a GGUF file is pruned; convert the folder first' });
   const own = await planBase(folder, { ...input, outputs }, base);
   const planned = input.blend ? await blended(base, own, input.blend, input) : own;
   const folders = [base, ...(input.blend ? [input.blend.with] : [])].filter(() => folder);

@@ -321,7 +321,7 @@ export interface Deployer {
 
 export const deployer = createCapability<Deployer>('deployer');
 
-// compressor: chooses the types of a phase's tensors
+// compressor: chooses the types of a phase's tensors, and what of them is left out
 
 export interface CompressorTensor {
   readonly name: string;
@@ -365,6 +365,8 @@ export interface CompressionRequest {
   readonly presetBytes?: Readonly<Record<string, number>>;
   /** Without it nothing can be measured, and a compressor that must measure refuses. */
   readonly measuring?: CompressionMeasuring;
+  /** Share of the preset's bytes that is to go, 0..1 (sparse). */
+  readonly sparsity?: number;
   /** The smallest file that measures so well is wanted. */
   readonly goal?: CompressionGoal;
   /** Bytes of the machine that the model must leave room in. */
@@ -372,6 +374,18 @@ export interface CompressionRequest {
   /** Speed on this machine counts beside quality. */
   readonly speedPriority?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/** What of the unquantized model stays, by place in it; what is left out here stays whole. */
+export interface CompressionPruning {
+  /** Token ids, ascending. */
+  readonly tokens?: readonly number[] | undefined;
+  /** Ascending. */
+  readonly layers?: readonly number[] | undefined;
+  /** Channels of the feed-forward networks, ascending, by layer. */
+  readonly channels?: Readonly<Record<number, readonly number[]>> | undefined;
+  /** A safetensors file of weights that take the place of the model's own. */
+  readonly weights?: string | undefined;
 }
 
 export interface CompressionProposal {
@@ -387,6 +401,10 @@ export interface CompressionProposal {
   readonly imatrix?: string;
   /** Factors for error feedback that it is to be rounded with. */
   readonly feedback?: string;
+  /** Parts that are left out of the file. */
+  readonly pruning?: CompressionPruning;
+  /** All that was found, for --json. */
+  readonly report?: unknown;
   /** The file as it will be, where it was measured. */
   readonly measured?: CompressionMeasured;
 }

@@ -3,6 +3,7 @@ import { nativeCall, startJob } from '../engine/jobs.js';
 import { runnerOf } from '../engine/model.js';
 import type { Model } from '../engine/index.js';
 import type { SafetensorsDtype } from '../formats/index.js';
+import { joined, shareOf } from './sequences.js';
 
 export interface FusedMatrix {
   /** GGUF name of the weight. */
@@ -49,21 +50,6 @@ export interface FeedbackOptions extends FusionOptions {
   /** By its place in inputs(). */
   readonly onFactor: (input: number, factor: Uint8Array) => void;
   readonly threads?: number | undefined;
-}
-
-const shareOf = (onProgress: FusionOptions['onProgress']) => (progress: unknown): void => {
-  const { done, total } = progress as { done: number; total: number };
-  onProgress?.(done / total);
-};
-
-function joined(sequences: readonly Int32Array[]): Uint8Array {
-  const tokens = new Int32Array(sequences.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const sequence of sequences) {
-    tokens.set(sequence, at);
-    at += sequence.length;
-  }
-  return new Uint8Array(tokens.buffer);
 }
 
 /**

@@ -11,3 +11,6 @@ export { collectImatrix, type CollectInput, type CollectOptions } from './imatri
 export { imatrixFile, type ImatrixInput, type ImatrixOptions, type ImatrixReport } from './imatrix-file.js';
 export { createYardstick } from './yardstick.js';
 export { Fusion, type DomainReading, type FusedFactor, type FusedMatrix, type FusionFactor } from './fusion.js';
+export { ChannelMoments, type ChannelLayer, type Narrowed, type NarrowingRequest } from './channels.js';
+export { expectedTokens } from './expectation.js';
+export { sequencesOf } from './imatrix-text.js';

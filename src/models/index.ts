@@ -8,3 +8,4 @@ export { createEmbedder, type EmbedderOptions } from './embedder.js';
 export { LOSS_TOKENS, domainLoss, itemTokens, lossTokens, readLossItems, tokenLoss, type DomainLoss, type LossItem, type LossOptions } from './loss.js';
 export { servedDomains, servedIn, type Served, type ServedFile } from './served.js';
 export { createModelStore, type Lease, type ModelStore, type ModelStoreOptions } from './store.js';
+export { bitsPerByte, textBits, type TextBits } from './bits.js';

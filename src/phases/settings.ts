@@ -4,6 +4,8 @@ import { TaraError } from '../errors.js';
 import { DOMAIN_STATUSES, type DomainStatus } from './lifecycle.js';
 
 export const COMPRESSION_TYPES = ['standard', 'sparse', 'hybrid', 'distilled'] as const;
+/** Those that the compressor searches for on an unquantized model, by measurement on calibration text. */
+export const isSearched = (type: string): boolean => type === 'hybrid' || type === 'sparse';
 export type CompressionType = (typeof COMPRESSION_TYPES)[number];
 
 /** What a build becomes: one file with every adapter in it, one base and a LoRA for each domain, or a file for each domain. */

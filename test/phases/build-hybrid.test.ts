@@ -80,6 +80,21 @@ describe('a hybrid build', () => {
     made.registry.close();
   });
 
+  it('leaves out what a sparse one proposes to', async () => {
+    const made = await phase({ compressionType: 'sparse', qualityThreshold: 0.9 });
+    const compressor: Compressor = {
+      propose: async (request) => {
+        expect(request).toMatchObject({ compressionType: 'sparse', measuring: { cacheDir: join(made.home, '.tara', 'cache', 'sparse') } });
+        expect(request.goal).toBeUndefined();
+        return { preset: 'F16', types: {}, bytes: null, evidence: ['cut'], pruning: { channels: { 0: Array.from({ length: 16 }, (_, channel) => channel) } } };
+      },
+    };
+    const report = await build({ ...made, services: { ...made.services, compressor } });
+    expect(report.output).toMatch(/phase-1-sparse\.gguf$/);
+    expect((await readGguf(report.output)).tensors.find(({ name }) => name === 'blk.0.ffn_up.weight')?.ne[1]).toBe(16);
+    made.registry.close();
+  });
+
   it('says which domains lack the text, and that a compressor is missing', async () => {
     const made = await phase();
     await expect(buildPhase(made.services, 1, {})).rejects.toMatchObject({ code: 'TARA_CALIBRATION_MISSING', fields: { domains: 'law' } });

@@ -27,7 +27,33 @@ export interface TinyOptions {
   readonly causal?: boolean;
   /** Qwen 2 has biases, Qwen 3 norms of queries and keys. */
   readonly architecture?: 'llama' | 'qwen2' | 'qwen3';
+  /** Another vocabulary than the one of bytes. */
+  readonly vocabulary?: TinyVocabulary;
+  /** Has the last word on the weights, which it is given in ggml order. */
+  readonly change?: (name: string, values: Float32Array, ne: readonly number[]) => void;
 }
+
+export interface TinyVocabulary {
+  readonly tokens: readonly string[];
+  /** Its keys, the tokens themselves left out. */
+  readonly entries: readonly HeaderEntry[];
+}
+
+/** The vocabulary of bytes with further merges. */
+export const bytePairs = (merges: readonly string[]): TinyVocabulary => {
+  const tokens = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', ...byteNames(), ...new Set(merges.map((pair) => pair.replace(' ', '')))];
+  return {
+    tokens,
+    entries: [
+      { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
+      { key: 'tokenizer.ggml.pre', type: 'string', value: 'gpt-2' },
+      { key: 'tokenizer.ggml.token_type', type: 'array', value: { of: 'int32', items: tokens.map((_, id) => (id < FIRST_BYTE ? 3 : 1)) } },
+      { key: 'tokenizer.ggml.merges', type: 'array', value: { of: 'string', items: [...merges] } },
+      { key: 'tokenizer.ggml.bos_token_id', type: 'uint32', value: IM_START },
+      { key: 'tokenizer.ggml.eos_token_id', type: 'uint32', value: IM_END },
+    ],
+  };
+};
 
 interface Tensor {
   readonly name: string;
@@ -37,15 +63,13 @@ interface Tensor {
 }
 
 /** GPT-2's bytes as printable characters. */
-function byteNames(): string[] {
+export function byteNames(): string[] {
   const plain = (byte: number): boolean => (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(plain(byte) ? byte : next++));
 }
 
-const VOCABULARY = ['<|endoftext|>', '<|im_start|>', '<|im_end|>', ...byteNames(), ...MERGES.map((pair) => pair.replace(' ', ''))];
-
-export const VOCABULARY_SIZE = VOCABULARY.length;
+export const VOCABULARY_SIZE = FIRST_BYTE + 256 + MERGES.length;
 /** Embedding length of a chain model. */
 export const CHAIN_WIDTH = Math.ceil(VOCABULARY_SIZE / 32) * 32;
 
@@ -69,22 +93,20 @@ interface Shape {
   readonly contextLength: number;
 }
 
-const metadataFor = (shape: Shape, template: string | null, addBos = false, architecture = 'llama'): HeaderEntry[] => {
+const BYTES = bytePairs(MERGES);
+
+const metadataFor = (shape: Shape, template: string | null, addBos = false, architecture = 'llama', { tokens, entries }: TinyVocabulary = BYTES): HeaderEntry[] => {
   const u32 = (key: string, value: number): HeaderEntry => ({ key: `${architecture}.${key}`, type: 'uint32', value });
   return [
     { key: 'general.architecture', type: 'string', value: architecture },
     { key: 'general.name', type: 'string', value: 'tiny' },
     u32('context_length', shape.contextLength), u32('embedding_length', shape.width), u32('block_count', shape.layers),
     u32('feed_forward_length', shape.inner), u32('attention.head_count', shape.heads), u32('attention.head_count_kv', shape.kvHeads),
-    u32('rope.dimension_count', shape.width / shape.heads), u32('vocab_size', VOCABULARY.length),
+    u32('rope.dimension_count', shape.width / shape.heads), u32('vocab_size', tokens.length),
     { key: `${architecture}.attention.layer_norm_rms_epsilon`, type: 'float32', value: 1e-5 },
-    { key: 'tokenizer.ggml.model', type: 'string', value: 'gpt2' },
-    { key: 'tokenizer.ggml.pre', type: 'string', value: 'gpt-2' },
-    { key: 'tokenizer.ggml.tokens', type: 'array', value: { of: 'string', items: VOCABULARY } },
-    { key: 'tokenizer.ggml.token_type', type: 'array', value: { of: 'int32', items: VOCABULARY.map((_, id) => (id < FIRST_BYTE ? 3 : 1)) } },
-    { key: 'tokenizer.ggml.merges', type: 'array', value: { of: 'string', items: [...MERGES] } },
-    { key: 'tokenizer.ggml.bos_token_id', type: 'uint32', value: IM_START },
-    { key: 'tokenizer.ggml.eos_token_id', type: 'uint32', value: IM_END },
+    ...entries.slice(0, 2),
+    { key: 'tokenizer.ggml.tokens', type: 'array', value: { of: 'string', items: [...tokens] } },
+    ...entries.slice(2),
     { key: 'tokenizer.ggml.add_bos_token', type: 'bool', value: addBos },
     ...(template === null ? [] : [{ key: 'tokenizer.chat_template', type: 'string', value: template } as const]),
   ];
@@ -92,7 +114,7 @@ const metadataFor = (shape: Shape, template: string | null, addBos = false, arch
 
 type Fill = (name: string, ne: readonly number[], values: Float32Array) => void;
 
-function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill, architecture = 'llama'): Tensor[] {
+function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill, architecture = 'llama', tokens = VOCABULARY_SIZE): Tensor[] {
   const kv = (width / heads) * kvHeads;
   const tensor = (name: string, ...ne: number[]): Tensor => {
     const values = new Float32Array(ne.reduce((product, n) => product * n, 1));
@@ -111,8 +133,8 @@ function tensorsFor({ width, inner, heads, kvHeads, layers }: Shape, fill: Fill,
     ];
   });
   return [
-    tensor('token_embd.weight', width, VOCABULARY.length), ...blocks.flat(),
-    tensor('output_norm.weight', width), tensor('output.weight', width, VOCABULARY.length),
+    tensor('token_embd.weight', width, tokens), ...blocks.flat(),
+    tensor('output_norm.weight', width), tensor('output.weight', width, tokens),
   ];
 }
 
@@ -130,15 +152,16 @@ async function write(path: string, metadata: readonly HeaderEntry[], tensors: re
 }
 
 /** A Llama with random weights: 64 wide, a byte-level vocabulary of 262 tokens. The same seed gives the same bytes. */
-export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false, addBos = false, causal = true, architecture = 'llama' }: TinyOptions = {}): Promise<string> {
+export function writeTinyModel(path: string, { seed = 1, layers = 2, contextLength = 2048, template = TINY_TEMPLATE, tied = false, addBos = false, causal = true, architecture = 'llama', vocabulary = BYTES, change }: TinyOptions = {}): Promise<string> {
   const shape: Shape = { width: 64, inner: 128, heads: 4, kvHeads: 2, layers, contextLength };
   const next = noise(seed);
   const tensors = tensorsFor(shape, (_, ne, values) => {
     const scale = Math.sqrt(3 / (ne[0] ?? 1));
     for (let i = 0; i < values.length; i++) values[i] = next() * scale;
-  }, architecture);
+  }, architecture, vocabulary.tokens.length);
+  for (const { name, ne, values } of tensors) change?.(name, values, ne);
   const encoder: HeaderEntry[] = causal ? [] : [{ key: 'llama.attention.causal', type: 'bool', value: false }];
-  return write(path, [...metadataFor(shape, template, addBos, architecture), ...encoder], tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
+  return write(path, [...metadataFor(shape, template, addBos, architecture, vocabulary), ...encoder], tied ? tensors.filter(({ name }) => name !== 'output.weight') : tensors);
 }
 
 /**
@@ -157,8 +180,8 @@ export function writeChainModel(path: string, text: string, { loop = false, temp
     return [byteToken(byte), after === undefined ? (loop ? first : IM_END) : byteToken(after)];
   }));
   const tensors = tensorsFor(shape, (name, _, values) => {
-    if (name === 'token_embd.weight') VOCABULARY.forEach((_token, id) => (values[id * width + id] = 1));
-    if (name === 'output.weight') VOCABULARY.forEach((_token, id) => (values[(follower.get(id) ?? first) * width + id] = 1));
+    if (name === 'token_embd.weight') BYTES.tokens.forEach((_token, id) => (values[id * width + id] = 1));
+    if (name === 'output.weight') BYTES.tokens.forEach((_token, id) => (values[(follower.get(id) ?? first) * width + id] = 1));
   });
   return write(path, metadataFor(shape, template), tensors);
 }
@@ -170,8 +193,8 @@ export function writeBigramModel(path: string, logit: (before: number, after: nu
   // What the last norm makes of a one-hot vector's one.
   const gain = 1 / Math.sqrt(1 / width + 1e-5);
   const tensors = tensorsFor(shape, (name, _, values) => {
-    if (name === 'token_embd.weight') VOCABULARY.forEach((_token, id) => (values[id * width + id] = 1));
-    if (name === 'output.weight') VOCABULARY.forEach((_after, after) => VOCABULARY.forEach((_before, before) => (values[after * width + before] = logit(before, after) / gain)));
+    if (name === 'token_embd.weight') BYTES.tokens.forEach((_token, id) => (values[id * width + id] = 1));
+    if (name === 'output.weight') BYTES.tokens.forEach((_after, after) => BYTES.tokens.forEach((_before, before) => (values[after * width + before] = logit(before, after) / gain)));
   });
   return write(path, metadataFor(shape, null), tensors);
 }

@@ -3,7 +3,7 @@ import { createEngine } from '../../engine/index.js';
 import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildStep, type Measure } from '../../phases/build/inputs.js';
 import { adapterName, modelsOf } from '../../phases/build/files.js';
 import { buildPhase, type BuildReport } from '../../phases/build/build.js';
-import { LAYOUTS, MERGES, compressionType, layoutName, mergeName, phaseNumber, quantizationName, type CompressionType } from '../../phases/settings.js';
+import { LAYOUTS, MERGES, compressionType, isSearched, layoutName, mergeName, phaseNumber, quantizationName, type CompressionType } from '../../phases/settings.js';
 import { CAPABILITIES, type CompressionMeasured } from '../../kernel/capabilities.js';
 import { hooks } from '../../kernel/services.js';
 import type { ProgressSink } from '../../kernel/command.js';
@@ -77,14 +77,14 @@ function stepProgress(context: CoreContext): { onProgress: NonNullable<BuildOpti
 }
 
 /** What a build is called. */
-const labelOf = (type: CompressionType, quantization: string): string => (type === 'hybrid' || type === 'distilled' ? type : quantization);
+const labelOf = (type: CompressionType, quantization: string): string => (isSearched(type) || type === 'distilled' ? type : quantization);
 
 /** What would be read and written. */
 function dryRun({ phase: { number, settings }, base, layout, domains, merge, weights }: BuildInputs, options: BuildOptions): { json: unknown; text: string } {
-  const quantization = options.quantization ?? settings.quantization;
+  const [quantization, compression] = [options.quantization ?? settings.quantization, options.compressionType ?? settings.compressionType];
   const adapters = domains.map(({ name, path }) => ({ name, dir: path, weight: weights[name] ?? 0 }));
   const files = [
-    ...modelsOf(layout, number, labelOf(options.compressionType ?? settings.compressionType, quantization), adapters, null).map(({ name, domain }) => ({ name, role: 'model', domain })),
+    ...modelsOf(layout, number, labelOf(compression, quantization), adapters, null).map(({ name, domain }) => ({ name, role: 'model', domain })),
     ...(layout === 'adapters' ? domains.map(({ name }) => ({ name: adapterName(number, name), role: 'adapter', domain: name })) : []),
   ];
   const json = { phase: number, base, layout, merge, domains: domains.map(({ name, path }) => ({ name, path, weight: weights[name] ?? null })), quantization, files };
@@ -128,13 +128,13 @@ const command: CoreCommand = {
       .option('--density <number>', 'share of each adapter that ties and dare keep (default: 0.4 and 0.5)')
       .option('--scale <number>', 'factor on what is added to the base (default: 0.4 in task-arithmetic, else 1)')
       .option('--seed <number>', "of dare's random choice (default: 0)")
-      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by, --merge regmean learns from and hybrid and distilled compression read (default: the domains' own)")
+      .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by, --merge regmean learns from and hybrid, sparse and distilled compression read (default: the domains' own)")
       .option('--distill-minutes <number>', 'of distilled compression: time for each model (default: 20; less where held-out text no longer gains)')
       .option('--measure <what>', "on the domains' texts: full (this build, the base, each own adapter), build or none (default: full)")
       .option('--no-measure', 'the same as --measure none')
       .option('--threads <count>', 'threads for merging and quantizing (default: all cores)');
     addDryRun(command);
-    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4', 'build-phase 1 --layout adapters', 'build-phase 1 --merge auto --calibration ./calibration', 'build-phase 1 --compression-type hybrid --calibration ./calibration', 'build-phase 1 --quantization Q2_K --compression-type distilled --distill-minutes 20 --calibration ./calibration'));
+    command.addHelpText('after', examples('build-phase 1', 'build-phase 1 --quantization Q5_K_M', 'build-phase 1 --base ./SmolLM2 --weights healthcare=0.6,business=0.4', 'build-phase 1 --layout adapters', 'build-phase 1 --merge auto --calibration ./calibration', 'build-phase 1 --compression-type hybrid --calibration ./calibration', 'build-phase 1 --compression-type sparse --calibration ./calibration', 'build-phase 1 --quantization Q2_K --compression-type distilled --distill-minutes 20 --calibration ./calibration'));
   },
   async run(context) {
     const number = phaseNumber(argument(context.args, 0, 'phase'));

@@ -40,6 +40,8 @@ const command: CoreCommand = {
       'quantize model-f16.gguf model-hybrid.gguf --type Q4_K_M --compression-type hybrid --text calibration.txt --target-size 88.2MB',
       'quantize model-f16.gguf model-hybrid.gguf --type Q4_K_M --compression-type hybrid --text calibration.txt --quality-threshold 90%',
       'quantize model-f16.gguf model-distilled.gguf --type Q2_K --compression-type distilled --text calibration.jsonl --distill-minutes 20',
+      'quantize model-f16.gguf model-small.gguf --type Q4_K_M --compression-type sparse --text health.jsonl --text lessons.jsonl',
+      'quantize model-f16.gguf model-small.gguf --type Q4_K_M --compression-type sparse --text health.jsonl --sparsity 25%',
     ));
   },
   async run(context) {
@@ -103,12 +105,12 @@ async function quantizeWithin(context: CoreContext, { base, output, types, compr
   if (context.options.tensorType !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--tensor-type', reason: 'the types are chosen here; leave it out' });
   const named = textOption(context.options, 'imatrix');
   return compressed(context, base, type, compression, async (model, proposal) => {
-    const { preset, types: chosen, imatrix = compression.imatrix, feedback, evidence, measured } = proposal;
+    const { preset, types: chosen, imatrix = compression.imatrix, feedback, pruning, evidence, measured, report } = proposal;
     const written = await convertCommand(context, {
-      base: model, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: named ?? 'imatrix.gguf' } }), feedback,
+      base: model, adapters: [], ...(pruning && { pruning }), ...(imatrix !== undefined && { imatrix: { path: imatrix, name: named ?? 'imatrix.gguf' } }), feedback,
       outputs: [{ id: type, path: output, type: preset, types: chosen }],
     });
-    return { ...written, json: { ...(written.json as object), compression: { type: compression.type, preset, types: chosen, evidence, measured: measured ?? null } }, text: `${written.text}\n\n${proposalLines(proposal)}` };
+    return { ...written, json: { ...(written.json as object), compression: { type: compression.type, preset, types: chosen, evidence, measured: measured ?? null, ...(report !== undefined && { report }) } }, text: `${written.text}\n\n${proposalLines(proposal)}` };
   });
 }
 

@@ -12,14 +12,15 @@ import { IMATRIX, loadImportance, type Importance } from '../importance.js';
 import type { ConvertInput, ConvertOutput } from '../input.js';
 import { pinned } from '../source.js';
 import { hasOwnTypes, plainType, presetChoice, QUANTIZATION_VERSION, type ChosenType } from '../types.js';
+import type { Pruned } from '../prune/prune.js';
 import type { Mapped } from './mapped.js';
 import { presetModel } from './preset-model.js';
 
 const SPLIT_KEYS = ['split.no', 'split.count', 'split.tensors.count'];
 
 /** The tensors before types are chosen; what changes them is loaded for adapters alone. */
-async function mapped(input: ConvertInput, file: GgufFile, sources: Plan['sources'], tables: Record<string, number[]>): Promise<readonly Mapped[]> {
-  const plain = file.tensors.map(({ name, ne, type }): Mapped => ({ name, ne, type, steps: [{ op: 'read', src: 'base', tensor: name }] }));
+async function mapped(input: ConvertInput, { file, steps }: Pruned, sources: Plan['sources'], tables: Record<string, number[]>): Promise<readonly Mapped[]> {
+  const plain = file.tensors.map(({ name, ne, type }): Mapped => ({ name, ne, type, steps: steps.get(name) ?? [{ op: 'read', src: 'base', tensor: name }] }));
   return input.adapters.length === 0 ? plain : (await import('./changed.js')).changed(input, file, plain, sources, tables);
 }
 
@@ -33,15 +34,16 @@ async function outputOf(file: GgufFile, tensors: readonly Mapped[], output: Conv
 
 /** The plan of a GGUF file. Throws TARA_GGUF_INVALID, and what adapters and types throw. */
 export async function planGguf(input: ConvertInput, path: string): Promise<PlanWithBlobs> {
-  const file = await readGguf(path);
-  checkModel(file);
-  const metadata = metadataOf(file);
-  if ((metadata.number('split.count') ?? 1) > 1) throw new TaraError('TARA_GGUF_INVALID', { path, reason: 'it is one part of a split model; join the parts first' });
+  const whole = await readGguf(path);
+  checkModel(whole);
+  if ((metadataOf(whole).number('split.count') ?? 1) > 1) throw new TaraError('TARA_GGUF_INVALID', { path, reason: 'it is one part of a split model; join the parts first' });
   const importance = input.imatrix && await loadImportance(input.imatrix);
   const feedback = input.feedback === undefined ? undefined : await loadFeedback(input.feedback);
-  const sources: Plan['sources'] = { base: pinned('gguf', file), ...(importance && { [IMATRIX]: importance.source }), ...(feedback && { [FEEDBACK]: feedback.source }) };
+  const sources: Plan['sources'] = { base: pinned('gguf', whole), ...(importance && { [IMATRIX]: importance.source }), ...(feedback && { [FEEDBACK]: feedback.source }) };
   const tables: Record<string, number[]> = {};
-  const tensors = await mapped(input, file, sources, tables);
+  const pruned: Pruned = input.pruning ? await (await import('../prune/prune.js')).prune(whole, input.pruning, sources, tables) : { file: whole, steps: new Map() };
+  const { file } = pruned;
+  const tensors = await mapped(input, pruned, sources, tables);
   importance?.check(tensors);
   feedback?.check(tensors);
   const blobs: Blobs = new Map();
@@ -73,5 +75,5 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
       }),
     })),
   };
-  return { plan, blobs, read: new Map<string, GgufFile | Imatrix>([['base', file], ...(importance ? [[IMATRIX, importance.file] as const] : [])]) };
+  return { plan, blobs, read: new Map<string, GgufFile | Imatrix>([['base', whole], ...(importance ? [[IMATRIX, importance.file] as const] : [])]) };
 }

@@ -81,4 +81,24 @@ export function ggufArray(of: GgufScalarType, length: number, bytes: Uint8Array,
   return { of, length, bytes, items, ...facts };
 }
 
+/** The items at ascending places. */
+export function itemsAt({ of, bytes }: GgufArray, places: readonly number[]): GgufArray {
+  if (of !== 'string') {
+    const width = ggufTypeBytes(of);
+    return ggufArray(of, places.length, Buffer.concat(places.map((place) => bytes.subarray(place * width, (place + 1) * width))));
+  }
+  const wanted = new Set(places);
+  const parts: Uint8Array[] = [];
+  let place = 0;
+  for (const item of stringBytes(bytes)) {
+    // With the eight bytes of its length before it.
+    if (wanted.has(place)) parts.push(Buffer.from(item.buffer, item.byteOffset - 8, item.length + 8));
+    place += 1;
+  }
+  return ggufArray('string', parts.length, Buffer.concat(parts));
+}
+
+/** An array of numbers in 32 bits. */
+export const uint32Array = (values: readonly number[]): GgufArray => ggufArray('uint32', values.length, new Uint8Array(Uint32Array.from(values).buffer));
+
 export const isGgufArray = (value: unknown): value is GgufArray => typeof value === 'object' && value !== null && 'of' in value;

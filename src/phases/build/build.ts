@@ -10,14 +10,14 @@ import type { HookCaller } from '../../kernel/services.js';
 import { sharedPool, type Pool } from '../../workers/index.js';
 import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type ModelFile, type WriteOptions, type WrittenModels } from './files.js';
 import { DISTILLED, writeDistilled } from './distilled.js';
-import { HYBRID, writeHybrids } from './hybrid.js';
+import { writeHybrids } from './hybrid.js';
 import { buildInputs, type BuildInputs, type BuildOptions } from './inputs.js';
 import { mergeEvidence, settleMerge, type SettledMerge } from './merge.js';
 import { phaseMetadata } from './metadata.js';
 import { measureQuality, type BuildQuality } from './quality.js';
 import { chooseTypes, type TypeChoice } from './types.js';
 import type { Registry } from '../registry/registry.js';
-import type { Layout } from '../settings.js';
+import { isSearched, type Layout } from '../settings.js';
 import type { Build, BuildFile } from '../types.js';
 
 export interface BuildServices {
@@ -40,7 +40,7 @@ export interface BuildReport {
   readonly files: readonly BuildFile[];
   /** Of all files. */
   readonly bytes: number;
-  /** The preset that was written, hybrid or distilled; a budget may have chosen another one than was asked for. */
+  /** The preset that was written, hybrid, sparse or distilled; a budget may have chosen another one than was asked for. */
   readonly type: string;
   /** The main file against its unquantized model, as hybrid and distilled compression measured it; null otherwise. */
   readonly compression: CompressionMeasured | null;
@@ -114,11 +114,11 @@ async function make(build: Build, inputs: BuildInputs, services: BuildServices, 
   const merged = adapters.map((adapter) => ({ ...adapter, dir: settled.rewritten?.get(adapter.name)?.dir ?? adapter.dir }));
   const write: WriteOptions = { ...common, threads: options.threads, onProgress: (fraction, detail) => options.onProgress?.('merge and quantize', fraction, detail) };
   const metadataOf = ({ adapters: inside }: ModelFile) => metadata(inside);
-  if (build.compressionType === HYBRID) {
+  if (isSearched(build.compressionType)) {
     services.registry.builds.compressing(build.id);
     const written = await writeHybrids({
-      inputs, build, compressor: services.compressor, models: modelsOf(layout, number, HYBRID, merged, settled.merge), metadata: metadataOf,
-      folder: partial, workDir: workFolder(build, 'hybrid'), cacheDir: join(services.registry.home.cache, 'hybrid'), taken, options, write,
+      inputs, build, compressor: services.compressor, models: modelsOf(layout, number, build.compressionType, merged, settled.merge), metadata: metadataOf,
+      folder: partial, workDir: workFolder(build, 'hybrid'), cacheDir: join(services.registry.home.cache, build.compressionType), taken, options, write,
     });
     return { ...settled, ...written, files: await placeFolder(partial, join(build.folder, layout), [...written.files, ...loras]), adapters };
   }

@@ -40,7 +40,7 @@ const LORA_TYPE = 'f16';
 
 export const adapterName = (phase: number, domain: string): string => `phase-${phase}-${domain}-lora.gguf`;
 
-/** The models of a layout, the main one first; `label` is the preset, hybrid or distilled. */
+/** The models of a layout, the main one first; `label` is the preset, hybrid, sparse or distilled. */
 export function modelsOf(layout: Layout, phase: number, label: string, adapters: readonly DomainAdapter[], merge: MergeSettings | null): ModelFile[] {
   switch (layout) {
     case 'merged': return [{ name: `phase-${phase}-${label}.gguf`, domain: null, adapters, merge }];

@@ -1,4 +1,4 @@
-/** Hybrid compression of a build: each model is merged into an unquantized file, a mix of types is searched for on that, and it is written as such. */
+/** Hybrid and sparse compression of a build: each model is merged into an unquantized file, a mix of types or a cut is searched for on that, and it is written as such. */
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { convert } from '../../convert/index.js';
@@ -10,8 +10,6 @@ import type { Build, BuildFile } from '../types.js';
 import type { ModelFile, WriteOptions, WrittenModels } from './files.js';
 import { textsOf, type BuildInputs, type BuildOptions } from './inputs.js';
 import { budgetOf, type TypeChoice } from './types.js';
-
-export const HYBRID = 'hybrid';
 
 export interface HybridRequest {
   readonly inputs: BuildInputs;
@@ -43,8 +41,8 @@ async function proposed(request: HybridRequest, compressor: Compressor, model: M
   return compressor.propose({
     architecture: metadataOf(file).string('general.architecture') ?? 'unknown',
     tensors: file.tensors.map(({ name, ne, type }) => ({ name, ne, type })),
-    compressionType: HYBRID, quantization: build.quantization, budget: budgetOf(inputs, { models: models.length, taken }), speedPriority,
-    ...(qualityThreshold !== null && { goal: { agreement: qualityThreshold } }),
+    compressionType: build.compressionType, quantization: build.quantization, budget: budgetOf(inputs, { models: models.length, taken }), speedPriority,
+    ...(qualityThreshold !== null && build.compressionType === 'hybrid' && { goal: { agreement: qualityThreshold } }),
     ...(signal && { signal }),
     measuring: {
       model: float, texts: textsOf(inputs, model), cacheDir, ...(threads !== undefined && { threads }),
@@ -56,7 +54,7 @@ async function proposed(request: HybridRequest, compressor: Compressor, model: M
 /** Throws TARA_COMPRESSION_UNAVAILABLE without a compressor, and what convert and the search throw. */
 export async function writeHybrids(request: HybridRequest): Promise<WrittenHybrids> {
   const { inputs: { base }, build, compressor, models, metadata, folder, workDir, write: { onProgress, ...options } } = request;
-  if (!compressor) throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType: HYBRID, available: 'standard' });
+  if (!compressor) throw new TaraError('TARA_COMPRESSION_UNAVAILABLE', { compressionType: build.compressionType, available: 'standard' });
   await mkdir(workDir, { recursive: true });
   const files: BuildFile[] = [];
   const proposals: CompressionProposal[] = [];
@@ -67,10 +65,10 @@ export async function writeHybrids(request: HybridRequest): Promise<WrittenHybri
     const adapters = model.adapters.map(({ dir, weight }) => ({ dir, weight }));
     await convert({ base, adapters, ...(model.merge && { merge: model.merge }), outputs: [{ id: 'float', path: float, type: 'f16' }], metadata: metadata(model) }, options);
     const proposal = await proposed(request, compressor, model, float, index);
-    const { imatrix, feedback } = proposal;
+    const { imatrix, feedback, pruning } = proposal;
     const report = await convert(
       {
-        base: float, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: 'imatrix.gguf' } }), feedback,
+        base: float, adapters: [], ...(pruning && { pruning }), ...(imatrix !== undefined && { imatrix: { path: imatrix, name: 'imatrix.gguf' } }), feedback,
         outputs: [{ id: 'phase', path: join(folder, model.name), type: proposal.preset, types: proposal.types }],
       },
       { ...options, onProgress: ({ bytesRead, bytesTotal, tensor }) => onProgress?.(bytesTotal > 0 ? (index + bytesRead / bytesTotal) / models.length : null, tensor) },
@@ -85,5 +83,5 @@ export async function writeHybrids(request: HybridRequest): Promise<WrittenHybri
     runSeconds += report.runSeconds;
   }
   const evidence = proposals.flatMap((proposal, index) => proposal.evidence.map((line) => (models.length > 1 ? `${models[index]?.domain ?? ''}: ${line}` : line)));
-  return { files, types, planSeconds, runSeconds, choice: { preset: proposals[0]?.preset ?? build.quantization, label: HYBRID, evidence, measured: proposals[0]?.measured ?? null } };
+  return { files, types, planSeconds, runSeconds, choice: { preset: proposals[0]?.preset ?? build.quantization, label: build.compressionType, evidence, measured: proposals[0]?.measured ?? null } };
 }

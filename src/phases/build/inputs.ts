@@ -6,7 +6,7 @@ import { TaraError } from '../../errors.js';
 import { readAdapterConfig } from '../../formats/index.js';
 import { preset } from '../../plan/index.js';
 import type { Registry } from '../registry/registry.js';
-import type { CompressionType, Layout, MergeName } from '../settings.js';
+import { isSearched, type CompressionType, type Layout, type MergeName } from '../settings.js';
 import type { Domain, Phase } from '../types.js';
 
 export type BuildStep = 'clean' | 'choose merge' | 'plan' | 'choose types' | 'merge and quantize' | 'distil' | 'measure';
@@ -31,7 +31,7 @@ export interface BuildOptions {
   readonly seed?: number;
   /** By domain; what the method wants when omitted. */
   readonly weights?: Readonly<Record<string, number>>;
-  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from, and hybrid and distilled compression read; a domain without such a file uses its own. */
+  /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from, and hybrid, sparse and distilled compression read; a domain without such a file uses its own. */
   readonly calibration?: string;
   /** Of distilled compression, for each model; 20 when omitted. */
   readonly distillMinutes?: number;
@@ -51,7 +51,7 @@ export interface BuildInputs {
   readonly merge: MergeSettings | 'auto' | null;
   /** By domain; empty until auto has chosen. */
   readonly weights: Readonly<Record<string, number>>;
-  /** File by domain, for auto, regmean, hybrid and distilled compression; else empty. */
+  /** File by domain, for auto, regmean, hybrid, sparse and distilled compression; else empty. */
   readonly calibration: Readonly<Record<string, string>>;
 }
 
@@ -83,9 +83,8 @@ function weightsOf(domains: readonly Domain[], otherwise: number, stated: Readon
   return weights;
 }
 
-/** Kinds of compression that read the domains' calibration text. */
-const READING: readonly CompressionType[] = ['hybrid', 'distilled'];
-const compressionReads = (phase: Phase, { compressionType }: BuildOptions): boolean => READING.includes(compressionType ?? phase.settings.compressionType);
+/** Hybrid, sparse and distilled compression read the domains' calibration text. */
+const compressionReads = (phase: Phase, { compressionType = phase.settings.compressionType }: BuildOptions): boolean => isSearched(compressionType) || compressionType === 'distilled';
 
 /** Calibration files of a model: its domain's, or all where it is for all. */
 export const textsOf = ({ calibration }: Pick<BuildInputs, 'calibration'>, { domain }: { readonly domain: string | null }): string[] =>
@@ -108,7 +107,7 @@ function mergeOf(layout: Layout, phase: Phase, domains: readonly Domain[], optio
     // With one adapter there is nothing to choose.
     return domains.length === 1 ? { merge: { method: 'linear' }, weights: weightsOf(domains, 1) } : { merge: 'auto', weights: {} };
   }
-  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean and --compression-type hybrid and distilled read it');
+  if (method !== 'regmean') refuseGiven({ calibration }, 'only --merge auto, --merge regmean, --compression-type hybrid, sparse and distilled read it');
   const settings: MergeSettings = { method, ...Object.fromEntries(Object.entries(numbers).filter(([, value]) => value !== undefined)) };
   mergeStep(settings);
   return { merge: settings, weights: weightsOf(domains, defaultWeight(method, domains.length), options.weights) };

@@ -9,7 +9,7 @@ import type { Build } from '../types.js';
 export interface TypeChoice {
   /** The preset that the build is written with, or that a mix of types starts from. */
   readonly preset: string;
-  /** What the build is called: the preset, hybrid or distilled. */
+  /** What the build is called: the preset, hybrid, sparse or distilled. */
   readonly label: string;
   /** Why, one line each. */
   readonly evidence: readonly string[];

@@ -1,0 +1,58 @@
+// What feed-forward networks compute inside, as moments over a text: enough to say which of their channels can go, and
+// what the weight that reads them should then be.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "env/environment.h"
+#include "measure/fusion.h"
+
+namespace tara::measure {
+
+// The inner channels of one layer.
+struct Channels {
+  std::string tensor;  // the weight that reads them
+  int layer = 0;
+  size_t size = 0;     // channels
+  size_t rows = 0;     // of the weight
+  Input input;         // mean of x x^T
+  // [rows, size]: mean of d x^T, d = what the next layer adds to the residual stream; all 0 for the last layer.
+  std::vector<float> next;
+  // Mean of 1 - cos between the residual stream before and after the layer (Men et al. 2024, "ShortGPT"); of layers from 1 on.
+  double influence = 0;
+};
+
+class Moments : public Object {
+ public:
+  explicit Moments(std::vector<Channels> layers) : layers(std::move(layers)) {}
+  void close() noexcept override {}
+
+  std::vector<Channels> layers;
+  // One job at a time works on them.
+  std::atomic<bool> busy{false};
+};
+
+// Claims moments for a job that writes to them, until it is released or goes.
+class Claim {
+ public:
+  // Throws TARA_INTERNAL when another job has them.
+  explicit Claim(std::shared_ptr<Moments> taken) : moments(std::move(taken)) {
+    if (moments->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on the same moments"}});
+  }
+  ~Claim() { release(); }
+  Claim(const Claim &) = delete;
+  // Before the job's end is told: the next one may start at once.
+  void release() noexcept {
+    if (held_) moments->busy = false;
+    held_ = false;
+  }
+  const std::shared_ptr<Moments> moments;
+
+ private:
+  bool held_ = true;
+};
+
+}  // namespace tara::measure
