@@ -1,8 +1,11 @@
 /** Boots the kernel: the five built-in plugins, those of tara.config, and the core's services. */
+import { resolve } from 'node:path';
 import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
+import { embedder, type Embedder } from './kernel/capabilities.js';
 import { loadConfig } from './kernel/config.js';
 import { TaraError } from './errors.js';
+import type { ModelStore } from './models/index.js';
 import type { Home } from './phases/home.js';
 import { registryAccess, type RegistryAccess } from './phases/service.js';
 
@@ -19,10 +22,13 @@ export const BUILT_IN_PLUGINS = Object.keys(BUILT_IN) as readonly BuiltInPlugin[
 export interface BootOptions {
   /** Names of the core's own commands, which no plugin may take. */
   readonly reservedCommands?: readonly string[];
+  /** GGUF that sentence embeddings come from, instead of the one that tara.config names. */
+  readonly embeddingModel?: string | undefined;
 }
 
-/** What the core offers to plugins: the registry of the state folder. */
-const coreServices = (home: Home): readonly Service[] => [
+/** What the core offers to plugins: the registry of the state folder, and embeddings where a model for them is named. */
+const coreServices = (home: Home, embeddingModel: string | null): readonly Service[] => [
+  ...(embeddingModel === null ? [] : [embeddings(embeddingModel)]),
   service(registryAccess, (): RegistryAccess => ({
     async with(access, work) {
       const { Registry } = await import('./phases/registry/registry.js');
@@ -31,6 +37,19 @@ const coreServices = (home: Home): readonly Service[] => [
     },
   })),
 ];
+
+/** The embedder of a file. The engine loads with the first text, and is closed with the host. */
+function embeddings(path: string): Service {
+  let opened: Promise<{ readonly store: ModelStore; readonly made: Embedder }> | undefined;
+  const open = async () => {
+    const [{ createEngine }, { createEmbedder, createModelStore }] = await Promise.all([import('./engine/index.js'), import('./models/index.js')]);
+    const store = createModelStore(createEngine());
+    return { store, made: createEmbedder(path, store) };
+  };
+  const get = async (): Promise<Embedder> => (await (opened ??= open())).made;
+  const lazy: Embedder = { dimensions: async () => (await get()).dimensions(), embed: async (texts) => (await get()).embed(texts) };
+  return { ...service(embedder, () => lazy), close: async () => (await opened)?.store.close() };
+}
 
 async function loadBuiltIn(name: BuiltInPlugin): Promise<PluginSource> {
   try {
@@ -43,14 +62,14 @@ async function loadBuiltIn(name: BuiltInPlugin): Promise<PluginSource> {
 }
 
 /** The host with all plugins; nothing of them is started yet, but what they contribute is known where it is used. TARA_CONFIG_FILE_INVALID. */
-export async function bootHost(home: Home, cwd: string, { reservedCommands = [] }: BootOptions = {}): Promise<Host> {
+export async function bootHost(home: Home, cwd: string, { reservedCommands = [], embeddingModel }: BootOptions = {}): Promise<Host> {
   const config = await loadConfig(cwd);
   const names = BUILT_IN_PLUGINS.filter((name) => !config.disable.includes(name));
   const host = createHost({
     plugins: [...(await Promise.all(names.map(loadBuiltIn))), ...config.plugins],
     config: config.config,
     capabilities: config.capabilities,
-    services: coreServices(home),
+    services: coreServices(home, embeddingModel === undefined ? config.embeddingModel : resolve(cwd, embeddingModel)),
     reservedCommands: [...reservedCommands],
     timeouts: config.timeouts,
   });

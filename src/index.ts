@@ -20,3 +20,5 @@ export {
 } from './measure/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';
+export { sharedPool, type Pool, type PoolTask, type TaskContext } from './workers/index.js';
+export type { Build, BuildFile, Checklist, ChecklistItem, ChecklistVerdict, Domain, Phase, Waiver } from './phases/types.js';

@@ -66,24 +66,26 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
     const prompt = await beginning(firstText);
     const tokens = speedTokens(model);
     await using engine = createEngine();
-    const timed = (file: string): Promise<Speed | null> =>
-      runs === 0 ? Promise.resolve(null) : measureSpeed({ engine, path: file, text: prompt, promptTokens: tokens.prompt, decodeTokens: tokens.decode, threads, runs, signal });
+    const timed = async (file: string, begin: () => void): Promise<Speed | null> => {
+      // A comparison may have ended before it could be told to stop.
+      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
+      begin();
+      return runs === 0 ? null : measureSpeed({ engine, path: file, text: prompt, promptTokens: tokens.prompt, decodeTokens: tokens.decode, threads, runs, signal });
+    };
 
     const share = 1 / (planned.length + 1);
     await using yardstick = await createYardstick({
       reference: path, text: texts, contextSize, chunks, threads, engine, workFile: join(folder, 'reference.logits'), signal,
       onProgress: (fraction) => tell(share * COMPARED * fraction, `${model.file.name}: perplexity`),
     });
-    tell(share * COMPARED, `${model.file.name}: speed`);
-    const reference = { ...model.file, quality: yardstick.reference, speed: await timed(path) };
+    const reference = { ...model.file, quality: yardstick.reference, speed: await timed(path, () => tell(share * COMPARED, `${model.file.name}: speed`)) };
 
     const measure = async ({ file, lowered, path: output }: PlannedCandidate, done: number): Promise<Omit<BenchmarkRow, 'pareto'>> => {
       const at = (part: number, what: string): void => tell((done + part) * share, `${file.name}: ${what}`);
       try {
         await runConversion(lowered, { threads, signal, onProgress: ({ bytesRead, bytesTotal }) => at(QUANTIZED * (bytesRead / Math.max(1, bytesTotal)), 'quantizing') });
         const quality = plain(await yardstick.compare(output, { signal, onProgress: (fraction) => at(QUANTIZED + (COMPARED - QUANTIZED) * fraction, 'KL divergence') }));
-        at(COMPARED, 'speed');
-        return { ...file, quality, speed: await timed(output) };
+        return { ...file, quality, speed: await timed(output, () => at(COMPARED, 'speed')) };
       } finally {
         await rm(output, { force: true });
       }

@@ -63,10 +63,8 @@ async function dispatch(argv: readonly string[], io: Io, modes: Modes): Promise<
   if (name === undefined) return topLevel(io, rest, asksHelp);
 
   const session: Session = {};
-  const typedHome = homeOption(rest);
-  if (typedHome !== undefined) checkedPath(typedHome);
-  const home = homeOf({ home: typedHome, env: io.env, cwd: io.cwd });
-  const openHost = () => (session.host ??= import('./plugin-commands.js').then(({ loadPluginCommands }) => loadPluginCommands(home, io.cwd)));
+  const home = homeOf({ home: earlyPath(rest, '--home'), env: io.env, cwd: io.cwd });
+  const openHost = () => (session.host ??= import('./plugin-commands.js').then(({ loadPluginCommands }) => loadPluginCommands(home, io.cwd, earlyPath(rest, '--embedding-model'))));
   try {
     const found = await find(name, openHost);
     const parsed = parseCommand(name, found.summary, (command) => found.command.describe(command), rest, columnsOf(io));
@@ -172,15 +170,15 @@ async function topLevel(io: Io, rest: readonly string[], asksHelp: boolean): Pro
   throw new TaraError('TARA_USAGE', { reason: unknown?.startsWith('-') ? `unknown option ${JSON.stringify(unknown)}` : 'no command given; `tara-gguf --help` lists them' });
 }
 
-/** --home as it stands in the arguments: plugins load before commander reads them. */
-function homeOption(rest: readonly string[]): string | undefined {
-  let home: string | undefined;
+/** An option as it stands in the arguments: the host, which plugins' commands come from, is made before commander reads them. */
+function earlyPath(rest: readonly string[], flag: string): string | undefined {
+  let typed: string | undefined;
   for (const [index, part] of rest.entries()) {
     if (part === '--') break;
-    if (part === '--home') home = rest[index + 1];
-    else if (part.startsWith('--home=')) home = part.slice('--home='.length);
+    if (part === flag) typed = rest[index + 1];
+    else if (part.startsWith(`${flag}=`)) typed = part.slice(flag.length + 1);
   }
-  return home;
+  return typed === undefined ? undefined : checkedPath(typed);
 }
 
 /** An empty path would mean the working directory, which nobody who typed "" wants. */

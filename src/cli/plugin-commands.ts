@@ -19,13 +19,15 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
   { name: 'recommend', summary: 'which quantization fits a size, a quality and this machine', plugin: 'compression' },
   { name: 'deploy-phase', summary: "deploy a phase's last good build", plugin: 'deploy' },
   { name: 'rollback', summary: 'make the release before the current one current again', plugin: 'deploy' },
-  { name: 'releases', summary: 'list the releases of a target', plugin: 'deploy' },
+  { name: 'releases', summary: 'list the releases of a target, or remove old ones', plugin: 'deploy' },
+  { name: 'checklist', summary: 'check a phase for production, with evidence', plugin: 'deploy' },
+  { name: 'keys', summary: 'make a pair of keys to sign releases with', plugin: 'deploy' },
   { name: 'route', summary: 'which domain answers a text', plugin: 'router' },
   { name: 'analyze-emotion', summary: 'the emotions in a text, and whether it is a crisis', plugin: 'emotion' },
 ];
 
 /** The host with the built-in plugins and those of tara.config in `cwd`; nothing is started yet. TARA_CONFIG_FILE_INVALID. */
-export async function loadPluginCommands(home: Home, cwd: string): Promise<Host> {
+export async function loadPluginCommands(home: Home, cwd: string, embeddingModel: string | undefined): Promise<Host> {
   const { bootHost } = await import('../boot.js');
-  return bootHost(home, cwd, { reservedCommands: CORE_COMMANDS.map((command) => command.name) });
+  return bootHost(home, cwd, { reservedCommands: CORE_COMMANDS.map((command) => command.name), embeddingModel });
 }

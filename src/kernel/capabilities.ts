@@ -1,6 +1,6 @@
 /**
- * The five capabilities: what the core asks of plugins. Interfaces and tokens only; the core has a
- * plain fallback for each. At most one plugin provides a capability. Every method is asynchronous,
+ * The capabilities: what the core asks of plugins (the embedder: what plugins ask of the core). Interfaces and
+ * tokens only; the core has a plain fallback for each. At most one plugin provides a capability. Every method is asynchronous,
  * so that an implementation can load its heavy half at the first call. Sizes are bytes, times
  * seconds, paths absolute or relative to the working directory; methods fail with a TaraError.
  */
@@ -103,6 +103,22 @@ export interface Emotion {
 
 export const emotion = createCapability<Emotion>('emotion');
 
+// embedder: what a text means, as a vector; the core provides it where an embedding model is named
+
+export interface Embedder {
+  /** Length of every vector. Loads the model; rejects as `embed`. */
+  dimensions(): Promise<number>;
+  /**
+   * A vector of length 1 for each text, in order; of zeros for a text without words. Only the first 256 tokens of a
+   * text count. Each text is computed once and its vector shared: never write to one. Rejects as the engine's load
+   * and embed do (TARA_FILE_NOT_FOUND, TARA_GGUF_INVALID, TARA_MODEL_UNSUPPORTED …).
+   */
+  embed(texts: readonly string[]): Promise<readonly Float32Array[]>;
+}
+
+/** Nobody provides it where no embedding model is named: `find` then answers undefined. */
+export const embedder = createCapability<Embedder>('embedder');
+
 // router: which domain answers
 
 export interface DomainCandidate {
@@ -162,6 +178,13 @@ export interface DeployFile {
   readonly domain?: string;
 }
 
+/** How a target is laid out for those who read it beside releases/ and current.json. */
+export const TARGET_LAYOUTS = ['plain', 'meetara-services', 'meetara-core'] as const;
+export type TargetLayout = (typeof TARGET_LAYOUTS)[number];
+
+/** What a deployment does with each file, in this order. */
+export type DeployStage = 'copy' | 'verify' | 'smoke test';
+
 export interface DeployRequest {
   readonly phase: number;
   readonly files: readonly DeployFile[];
@@ -169,8 +192,22 @@ export interface DeployRequest {
   readonly target: string;
   /** Plain JSON, stored with the release. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The target's own, else recognised from its files, when omitted. */
+  readonly targetLayout?: TargetLayout | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What becomes checklist.json of the release. */
+  readonly checklist?: unknown;
+  /** PEM file of an Ed25519 private key that the manifest is signed with. */
+  readonly signKey?: string | undefined;
+  /** False: the models are not loaded and asked before the switch. */
+  readonly smokeTest?: boolean | undefined;
+  /** Releases of each phase that stay beside those in use; the plugin's setting when omitted. */
+  readonly keep?: number | undefined;
   readonly signal?: AbortSignal;
+  /** Of the whole deployment. */
   readonly onProgress?: OnProgress;
+  /** Of one file in one stage, 0..1. */
+  readonly onFile?: (stage: DeployStage, path: string, fraction: number) => void;
 }
 
 export interface DeployedFile {
@@ -190,9 +227,25 @@ export interface Release {
   /** Folder of the release. */
   readonly path: string;
   readonly files: readonly DeployedFile[];
+  /** The domains that it answers for. */
+  readonly domains: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** One release of each phase is. */
   readonly current: boolean;
+  /** The one of them that answers where no domain fits: the last that was switched to. */
+  readonly primary: boolean;
+}
+
+/** What a model said before it was switched to. */
+export interface SmokeResult {
+  /** Relative to the release's folder. */
+  readonly path: string;
+  readonly loadMs: number;
+  /** From the request to the first token. */
+  readonly firstTokenMs: number;
 }
 
 export interface DeployedRelease {
@@ -203,6 +256,17 @@ export interface DeployedRelease {
   readonly files: readonly DeployedFile[];
   /** The release that was current before. */
   readonly previous: string | null;
+  readonly layout: TargetLayout;
+  /** Bytes that had to be copied; the others were in the target already. */
+  readonly copiedBytes: number;
+  /** Releases that retention removed. */
+  readonly removed: readonly string[];
+  /** What an interrupted command had left, and what became of it. */
+  readonly repaired: readonly string[];
+  /** Empty where no smoke test ran. */
+  readonly smoke: readonly SmokeResult[];
+  /** The switch alone: the rename of current.json and its fsyncs. */
+  readonly switchMs: number;
   readonly seconds: number;
 }
 
@@ -211,14 +275,37 @@ export interface VerifyReport {
   readonly issues: readonly { readonly code: string; readonly path: string; readonly message: string }[];
 }
 
+export interface VerifyOptions {
+  /** PEM file of the public key that every current release must be signed by. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RolledBack {
+  /** Null where the target is as it was before its first deployment. */
+  readonly current: string | null;
+  readonly previous: string | null;
+  readonly repaired: readonly string[];
+  readonly seconds: number;
+}
+
+/** A reader's word that it uses the current releases: retention leaves them alone until it is released. */
+export interface ReaderLease {
+  release(): Promise<void>;
+}
+
 export interface Deployer {
   deploy(request: DeployRequest): Promise<DeployedRelease>;
-  /** Hashes every file of the current release again. */
-  verify(target: string, options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
-  /** Makes release `id`, or the one before the current, current; returns the releases' ids. */
-  rollback(target: string, id?: string): Promise<{ readonly current: string; readonly previous: string | null }>;
+  /** Hashes every file of the current releases again. */
+  verify(target: string, options?: VerifyOptions): Promise<VerifyReport>;
+  /** Makes release `id` current, or with none the state before the last switch; `none` takes the target back to before its first deployment. */
+  rollback(target: string, id?: string, options?: VerifyOptions): Promise<RolledBack>;
   /** Newest first. */
   releases(target: string): Promise<readonly Release[]>;
+  /** Removes releases that nobody uses, all but the newest `keep` of each phase; returns their ids. */
+  prune(target: string, options?: { readonly keep?: number | undefined; readonly dryRun?: boolean }): Promise<readonly string[]>;
+  /** Does nothing where the target cannot be written to. */
+  hold(target: string): Promise<ReaderLease>;
 }
 
 export const deployer = createCapability<Deployer>('deployer');

@@ -21,6 +21,7 @@ const FILE = z.strictObject({
   config: z.record(z.string(), z.unknown()).default({}),
   capabilities: z.record(z.string(), z.string()).default({}),
   disable: z.array(z.string()).default([]),
+  embeddingModel: z.string().min(1).optional(),
   timeouts: z.strictObject({ register: milliseconds.optional(), start: milliseconds.optional(), stop: milliseconds.optional(), hook: milliseconds.optional() }).default({}),
 });
 
@@ -38,10 +39,12 @@ export interface TaraConfig {
   readonly capabilities: Readonly<Record<string, string>>;
   /** Built-in plugins to leave out. */
   readonly disable: readonly string[];
+  /** Absolute path of the GGUF that sentence embeddings come from; null where none is named. */
+  readonly embeddingModel: string | null;
   readonly timeouts: HostTimeouts;
 }
 
-const NO_CONFIG: TaraConfig = { path: null, plugins: [], config: {}, capabilities: {}, disable: [], timeouts: {} };
+const NO_CONFIG: TaraConfig = { path: null, plugins: [], config: {}, capabilities: {}, disable: [], embeddingModel: null, timeouts: {} };
 
 /**
  * The configuration of a folder and its plugins; an empty one where the folder has no such file.
@@ -56,9 +59,9 @@ export async function loadConfig(folder: string, options: { readonly file?: stri
     const [issue] = parsed.error.issues;
     throw invalid(path, `${issue?.path.map(String).join('.') || 'the file'}: ${issue?.message ?? 'refused'}`);
   }
-  const { plugins, timeouts, ...rest } = parsed.data;
+  const { plugins, timeouts, embeddingModel, ...rest } = parsed.data;
   const sources = plugins.map((plugin, index) => (typeof plugin === 'string' ? loadPlugin(plugin, dirname(path)) : { source: `plugins.${index} of tara.config`, value: plugin }));
-  return { path, ...rest, timeouts: timeouts as HostTimeouts, plugins: await Promise.all(sources) };
+  return { path, ...rest, embeddingModel: embeddingModel === undefined ? null : resolve(dirname(path), embeddingModel), timeouts: timeouts as HostTimeouts, plugins: await Promise.all(sources) };
 }
 
 const invalid = (path: string, reason: string, cause?: unknown) => new TaraError('TARA_CONFIG_FILE_INVALID', { path, reason: reasonOf(reason) }, { cause });

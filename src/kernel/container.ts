@@ -10,6 +10,8 @@ import type { Token } from './tokens.js';
 export interface Service {
   readonly token: Token<unknown>;
   factory(): unknown;
+  /** Called once, by the host's stop, after all plugins have stopped; also where nobody used the service. */
+  close?(): Promise<void>;
 }
 
 /** Names a service for createHost; the factory runs at its first use, once. */

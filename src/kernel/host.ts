@@ -311,6 +311,9 @@ class PluginHost implements Host {
         this.fail(member, stepError(name, 'stop', thrown));
       }
     }
+    for (const { token, close } of this.options.services ?? []) {
+      await close?.().catch((thrown: unknown) => this.log.error(`service ${token.name} was not closed: ${reasonOf(thrown)}`));
+    }
   }
 }
 

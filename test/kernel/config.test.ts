@@ -23,15 +23,15 @@ const names = async () =>
 
 describe('loadConfig', () => {
   it('is empty where there is no file', async () => {
-    expect(await loadConfig(folder)).toEqual({ path: null, plugins: [], config: {}, capabilities: {}, disable: [], timeouts: {} });
+    expect(await loadConfig(folder)).toEqual({ path: null, plugins: [], config: {}, capabilities: {}, disable: [], embeddingModel: null, timeouts: {} });
   });
 
   it('reads a module: paths from the file, plugins in place, settings', async () => {
     await write('deep/one.mjs', source('one'));
     await write('two/index.mjs', source('two'));
     const path = await write('tara.config.mjs', `import one from './deep/one.mjs';
-      export default { plugins: ['./deep/one.mjs', './two', { ...one, name: 'three' }], config: { one: { a: 1 } }, capabilities: { router: 'one' }, disable: ['deploy'], timeouts: { hook: 100 } };`);
-    expect(await loadConfig(folder)).toMatchObject({ path, config: { one: { a: 1 } }, capabilities: { router: 'one' }, disable: ['deploy'], timeouts: { hook: 100 } });
+      export default { plugins: ['./deep/one.mjs', './two', { ...one, name: 'three' }], config: { one: { a: 1 } }, capabilities: { router: 'one' }, disable: ['deploy'], embeddingModel: './e.gguf', timeouts: { hook: 100 } };`);
+    expect(await loadConfig(folder)).toMatchObject({ path, config: { one: { a: 1 } }, capabilities: { router: 'one' }, disable: ['deploy'], embeddingModel: join(folder, 'e.gguf'), timeouts: { hook: 100 } });
     expect(await names()).toEqual(['one', 'two', 'three']);
   });
 

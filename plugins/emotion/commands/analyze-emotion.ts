@@ -34,6 +34,7 @@ const command: CommandModule = {
     cli
       .argument('[text...]', 'the text')
       .option('--file <file>', 'one text a line, `-` for standard input; what follows a TAB is left out')
+      .option('--embedding-model <gguf>', 'a sentence-embedding model to read with (default: embeddingModel of tara.config)')
       .addHelpText('after', '\nExamples:\n  tara-gguf analyze-emotion "I am so glad you called"\n  cut -f1 messages.tsv | tara-gguf analyze-emotion --file - --json');
   },
   async run(context): Promise<CommandResult> {

@@ -41,6 +41,7 @@ const command: CommandModule = {
     cli
       .argument('[text...]', 'the text')
       .option('--file <file>', 'one text a line, `-` for standard input; what follows a TAB is left out')
+      .option('--embedding-model <gguf>', 'a sentence-embedding model to read with (default: embeddingModel of tara.config)')
       .option('--explain', 'show every part of every score')
       .addHelpText('after', '\nExamples:\n  tara-gguf route "my chest hurts and I cannot breathe"\n  tara-gguf route --explain "why is my query slow?"\n  cut -f1 questions.tsv | tara-gguf route --file - --json');
   },

@@ -4,7 +4,7 @@ import { TaraError } from '../../errors.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { argument, examples, textOption } from '../options.js';
-import { servedFiles } from '../served.js';
+import { holdTarget, servedFiles } from '../served.js';
 import { describeSampling, loadOptions, samplingOptions } from './generate.js';
 
 async function* questions(context: CoreContext): AsyncGenerator<string> {
@@ -29,24 +29,31 @@ const command: CoreCommand = {
       .argument('<model>', 'GGUF file, or the target that a phase was deployed to')
       .option('--message <text>', 'one message, then end (default: lines of standard input)')
       .option('--domain <name>', 'answer as this domain instead of asking the router')
-      .option('--user <id>', 'whose history counts');
+      .option('--user <id>', 'whose history counts')
+      .option('--embedding-model <gguf>', 'sentence-embedding model that messages are read with (default: embeddingModel of tara.config)');
     describeSampling(command);
     command.addHelpText('after', examples('chat model.gguf', 'chat model.gguf --message "I feel stressed about my exam" --max-tokens 100', 'chat deploy/phase-1'));
   },
   async run(context) {
     const path = context.path(argument(context.args, 0, 'model'));
-    await using session = await openChatSession(context, await servedFiles(context, path), {
-      load: { ...loadOptions(context), slots: 1 },
-      generate: samplingOptions(context),
-      domain: textOption(context.options, 'domain'),
-      userId: textOption(context.options, 'user'),
-    });
-    const turns: Turn[] = [];
-    for await (const question of questions(context)) {
-      turns.push(await session.ask(question, (event) => showEvent(context, event)));
+    const files = await servedFiles(context, path);
+    const held = await holdTarget(context, path);
+    try {
+      await using session = await openChatSession(context, files, {
+        load: { ...loadOptions(context), slots: 1 },
+        generate: samplingOptions(context),
+        domain: textOption(context.options, 'domain'),
+        userId: textOption(context.options, 'user'),
+      });
+      const turns: Turn[] = [];
+      for await (const question of questions(context)) {
+        turns.push(await session.ask(question, (event) => showEvent(context, event)));
+      }
+      if (turns.length === 0) throw new TaraError('TARA_USAGE', { reason: 'nothing was asked: give --message TEXT or lines on standard input' });
+      return { json: { model: path, turns }, text: '' };
+    } finally {
+      await held?.release();
     }
-    if (turns.length === 0) throw new TaraError('TARA_USAGE', { reason: 'nothing was asked: give --message TEXT or lines on standard input' });
-    return { json: { model: path, turns }, text: '' };
   },
 };
 
