@@ -24,7 +24,8 @@ const chunks = process.env.TARA_BENCH_CHUNKS ?? '24';
 const own = process.env.TARA_BENCH_MATRIX === 'own';
 /** Most of the stock preset's divergence that is allowed. */
 const TARGETS = { Q2_K: 0.22, IQ4_NL: 0.52, Q4_K_M: 0.48 };
-const CALIBRATION_CHUNKS = '100';
+/** About what a search reads of its own texts. */
+const CALIBRATION_CHUNKS = '40';
 const threads = process.env.TARA_BENCH_THREADS ?? String(availableParallelism());
 const kept = process.env.TARA_BENCH_WORK;
 const scratch = kept ?? mkdtempSync(join(tmpdir(), 'tara-hybrid-bench-'));

@@ -22,6 +22,8 @@ export interface QuantizeOptions extends ConvertOptions, OwnTypes {
   readonly type: string;
   /** An importance matrix, of `imatrix` or llama-imatrix, GGUF or .dat. */
   readonly imatrix?: string | undefined;
+  /** Factors for rounding with error feedback, of `imatrix`. */
+  readonly feedback?: string | undefined;
 }
 
 /** The engine, the transformations that write files, and measurements of files. */
@@ -52,8 +54,8 @@ export interface Tara extends AsyncDisposable {
 /** The engine with quantize, quantizeMany and the measurements; needs no kernel. */
 export function createTaraEngine(): TaraEngine {
   const engine = createEngine();
-  const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, { imatrix, ...options } = {}) =>
-    convert({ base: resolve(input), adapters: [], imatrix: imatrix === undefined ? undefined : { path: resolve(imatrix), name: imatrix }, outputs: outputs.map(({ output, ...types }, index) => ({ id: `out${index}`, path: resolve(output), ...types })) }, options);
+  const quantizeMany: TaraEngine['quantizeMany'] = (input, outputs, { imatrix, feedback, ...options } = {}) =>
+    convert({ base: resolve(input), adapters: [], imatrix: imatrix === undefined ? undefined : { path: resolve(imatrix), name: imatrix }, feedback: feedback === undefined ? undefined : resolve(feedback), outputs: outputs.map(({ output, ...types }, index) => ({ id: `out${index}`, path: resolve(output), ...types })) }, options);
   return Object.assign(engine, {
     evaluate: (options: Omit<EvaluateOptions, 'engine'>) => evaluate({ ...options, engine }),
     imatrix: (model: string | Model, texts: string | readonly string[], output: string, options: ImatrixOptions = {}) =>

@@ -417,7 +417,8 @@ export interface CompressionQuality {
   readonly kldError: number;
   /** 0..1 */
   readonly topTokenAgreement: number;
-  readonly perplexity: number;
+  /** Null for an encoder, of which `kld` is the mean of 1 - cosine to the unquantized model's embeddings, and `topTokenAgreement` the share of texts with the same nearest text. */
+  readonly perplexity: number | null;
 }
 
 export interface CompressionMeasured {

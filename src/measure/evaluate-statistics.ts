@@ -1,4 +1,8 @@
-/** What scored tokens' losses and divergences come to. Moments and percentiles as llama-perplexity takes them. */
+/**
+ * What scored tokens' losses and divergences come to. Moments and percentiles as llama-perplexity takes them. A long text has
+ * millions: they are gone through in pieces, and the event loop goes on in between.
+ */
+import { setImmediate } from 'node:timers/promises';
 import { startJob } from '../engine/jobs.js';
 import { TaraError } from '../errors.js';
 import type { Against, KlDivergence, Perplexity } from './evaluate-types.js';
@@ -24,13 +28,23 @@ interface Mean {
   readonly error: number;
 }
 
-export function meanOf(values: Float64Array): Mean {
+/** Values of a piece: less than a millisecond's work. */
+const PIECE = 1 << 16;
+
+async function inPieces(values: Float64Array, work: (piece: Float64Array, from: number) => void): Promise<void> {
+  for (let from = 0; from < values.length; from += PIECE) {
+    if (from > 0) await setImmediate();
+    work(values.subarray(from, from + PIECE), from);
+  }
+}
+
+export async function meanOf(values: Float64Array): Promise<Mean> {
   const { length } = values;
   let sum = 0;
-  for (const value of values) sum += value;
+  await inPieces(values, (piece) => { for (const value of piece) sum += value; });
   const mean = sum / length;
   let squares = 0;
-  for (const value of values) squares += (value - mean) * (value - mean);
+  await inPieces(values, (piece) => { for (const value of piece) squares += (value - mean) * (value - mean); });
   return { mean, error: length > 1 ? Math.sqrt(squares / length / (length - 1)) : 0 };
 }
 
@@ -42,9 +56,9 @@ export function percentile(ascending: Float64Array, share: number): number {
   return low + (place - below) * (high - low);
 }
 
-/** Throws TARA_LOGITS_INVALID for losses beyond any number's logarithm. */
-export function perplexityOf({ losses, bytes }: Scored, chunks: number): Perplexity {
-  const { mean, error } = meanOf(losses);
+/** Rejects with TARA_LOGITS_INVALID for losses beyond any number's logarithm. */
+export async function perplexityOf({ losses, bytes }: Scored, chunks: number): Promise<Perplexity> {
+  const { mean, error } = await meanOf(losses);
   const perplexity = Math.exp(mean);
   if (!Number.isFinite(perplexity)) throw new TaraError('TARA_LOGITS_INVALID');
   return { perplexity, perplexityError: perplexity * error, bitsPerByte: (mean * losses.length) / Math.LN2 / bytes, tokens: losses.length, chunks };
@@ -59,21 +73,21 @@ async function sorted(values: Float64Array): Promise<Float64Array> {
 async function klDivergence(divergences: Float64Array): Promise<KlDivergence> {
   const ascending = await sorted(divergences);
   const at = (share: number): number => percentile(ascending, share);
-  return { ...meanOf(divergences), median: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1), min: at(0) };
+  return { ...(await meanOf(divergences)), median: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1), min: at(0) };
 }
 
-function differences(a: Float64Array, b: Float64Array): Float64Array {
-  const all = a.slice();
-  for (let i = 0; i < b.length; i++) all[i] = (a[i] ?? Number.NaN) - (b[i] ?? Number.NaN);
+async function differences(a: Float64Array, b: Float64Array): Promise<Float64Array> {
+  const all = new Float64Array(a.length);
+  await inPieces(a, (piece, from) => piece.forEach((value, i) => { all[from + i] = value - (b[from + i] ?? Number.NaN); }));
   return all;
 }
 
 /** `reference`: the losses of the same tokens by the reference. */
 export async function againstOf({ losses, divergences, sameTop }: Compared, reference: Float64Array): Promise<Against> {
-  const same = meanOf(sameTop);
-  const base = meanOf(reference);
+  const same = await meanOf(sameTop);
+  const base = await meanOf(reference);
   const referencePerplexity = Math.exp(base.mean);
-  const difference = meanOf(differences(losses, reference));
+  const difference = await meanOf(await differences(losses, reference));
   const perplexityRatio = Math.exp(difference.mean);
   return {
     kld: await klDivergence(divergences),
@@ -89,7 +103,9 @@ export async function againstOf({ losses, divergences, sameTop }: Compared, refe
 }
 
 /** Mean of each of `chunks` equal parts. */
-export function chunkMeans(values: Float64Array, chunks: number): Float64Array {
+export async function chunkMeans(values: Float64Array, chunks: number): Promise<Float64Array> {
   const length = values.length / chunks;
-  return Float64Array.from({ length: chunks }, (_, chunk) => meanOf(values.subarray(chunk * length, (chunk + 1) * length)).mean);
+  const means = new Float64Array(chunks);
+  await inPieces(values, (piece, from) => piece.forEach((value, i) => { means[Math.floor((from + i) / length)] = (means[Math.floor((from + i) / length)] ?? 0) + value / length; }));
+  return means;
 }

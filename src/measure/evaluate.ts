@@ -82,7 +82,7 @@ async function evaluateWith(load: Load, options: EvaluateOptions): Promise<Evalu
   if (reference === undefined) {
     await using model = await load(options.model, signal);
     const excerpt = await readExcerpt(model, options, signal);
-    return { ...perplexityOf(await scoreExcerpt(model, excerpt, options), excerpt.chunks), ...NO_REFERENCE };
+    return { ...(await perplexityOf(await scoreExcerpt(model, excerpt, options), excerpt.chunks)), ...NO_REFERENCE };
   }
   await checkVocabulary(options.model, await vocabularyOf(reference, signal), signal);
   await checkMemory([reference, options.model]);
@@ -96,7 +96,7 @@ async function evaluateWith(load: Load, options: EvaluateOptions): Promise<Evalu
     sameTop: joined(rows.own.map(({ sameTop }) => sameTop)),
     bytes: rows.own.reduce((sum, { bytes }) => sum + bytes, 0),
   };
-  return { ...perplexityOf(own, excerpt.chunks), ...(await againstOf(own, joined(rows.base.map(({ losses }) => losses)))) };
+  return { ...(await perplexityOf(own, excerpt.chunks)), ...(await againstOf(own, joined(rows.base.map(({ losses }) => losses)))) };
 }
 
 /** Runs `work` with the caller's engine, or with one of its own that it disposes. */

@@ -7,6 +7,7 @@ import * as guard from '../engine/guard.js';
 import { createEngine, type Engine, type Model } from '../engine/index.js';
 import { FEEDBACK_FORMAT, type NewTensor, readGguf, takesFeedback, writeSafetensors } from '../formats/index.js';
 import { Fusion } from './fusion.js';
+import { usualChunk } from './imatrix.js';
 import { sequencesOf } from './imatrix-text.js';
 
 export interface FeedbackInput {
@@ -16,7 +17,7 @@ export interface FeedbackInput {
   readonly text: readonly string[];
   /** Safetensors file to write. */
   readonly output: string;
-  /** Tokens of a chunk. Default 512. */
+  /** Tokens of a chunk. Default 512, or what the model was trained for where that is less. */
   readonly contextSize?: number | undefined;
   /** Chunks of each file at most, of items as many as make up their tokens; all when omitted. */
   readonly chunks?: number | undefined;
@@ -30,7 +31,6 @@ export interface FeedbackInput {
   readonly onProgress?: ((fraction: number, detail: string) => void) | undefined;
 }
 
-const CHUNK = 512;
 const MEMORY = 2 ** 31;
 /** Of the mean diagonal, as in GPTQ: directions that the text hardly has. */
 const RIDGE = 0.01;
@@ -63,7 +63,7 @@ async function write(fusion: Fusion, { output, threads, signal, onProgress }: Fe
  */
 export async function collectFeedback(input: FeedbackInput): Promise<{ readonly unseen: readonly string[] }> {
   const { model: path, text, threads, signal, onProgress } = input;
-  const contextSize = guard.whole('contextSize', input.contextSize, 8, 1 << 20) ?? CHUNK;
+  const contextSize = guard.whole('contextSize', input.contextSize, 8, 1 << 20) ?? (await usualChunk(path, signal));
   const chunks = guard.whole('chunks', input.chunks, 1, 2 ** 31) ?? 2 ** 31;
   const { tensors } = await readGguf(path, { signal });
   const matrices = tensors.filter(takesFeedback).map(({ name, ne: [size = 1] }) => ({ tensor: name, size }));

@@ -5,11 +5,14 @@ import * as guard from '../engine/guard.js';
 import type { Engine, Model } from '../engine/index.js';
 import { TaraError } from '../errors.js';
 import { checkModel, foreignImatrix, type GgufTensor, isMatrix, type ImatrixData, mergeImatrix, readGguf, readImatrixData, writeImatrix } from '../formats/index.js';
+import { collectFeedback } from './feedback.js';
 import { collectImatrix, type CollectOptions } from './imatrix.js';
 
 export interface ImatrixOptions extends CollectOptions {
   /** Matrices of the same model that are added to what the texts give, llama-imatrix's too. */
   readonly from?: readonly string[] | undefined;
+  /** A second file: factors of the same texts for rounding with error feedback. */
+  readonly feedback?: string | undefined;
 }
 
 export interface ImatrixInput extends ImatrixOptions {
@@ -80,15 +83,20 @@ function reportOf({ entries, datasets, chunks, chunkSize }: ImatrixData, tensors
  * takes it too. The file appears whole or not at all. Rejects as collectImatrix does, and with TARA_IMATRIX_INVALID,
  * TARA_OUTPUT_IS_INPUT, TARA_WRITE_FAILED.
  */
-export async function imatrixFile({ model, text, output, dryRun = false, from = [], engine, ...options }: ImatrixInput): Promise<ImatrixReport> {
+export async function imatrixFile({ model, text, output, dryRun = false, from = [], feedback, engine, ...options }: ImatrixInput): Promise<ImatrixReport> {
   if (text.length === 0 && from.length === 0) throw guard.refuse('text', 'name a file to read, or a matrix to merge');
+  if (text.length === 0 && feedback !== undefined) throw guard.refuse('feedback', 'factors come from texts, and cannot be merged: name a file to read');
   const modelPath = resolve(typeof model === 'string' ? model : model.path);
   const file = await readGguf(modelPath, { signal: options.signal });
   checkModel(file);
   const path = resolve(output);
   await checkOutput(path, [modelPath, ...text]);
+  if (feedback !== undefined) await checkOutput(resolve(feedback), [modelPath, ...text]);
   const parts = await readParts(from, file.tensors);
-  if (text.length > 0 && !dryRun) parts.push(await collectImatrix({ ...options, model, text, engine }));
+  if (text.length > 0 && !dryRun) {
+    parts.push(await collectImatrix({ ...options, model, text, engine }));
+    if (feedback !== undefined) await collectFeedback({ ...options, model: modelPath, text, output: feedback, engine });
+  }
   if (options.signal?.aborted) throw new TaraError('TARA_ABORTED');
   const data = mergeImatrix(parts);
   const written = dryRun ? { path, bytes: 0 } : await writeImatrix(path, data);

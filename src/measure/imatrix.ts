@@ -67,7 +67,7 @@ async function collect(model: Model, { text, signal, onProgress, ...options }: C
 }
 
 /** The file's own context length, where it is shorter than the usual chunk. */
-async function usualChunk(path: string, signal: AbortSignal | undefined): Promise<number> {
+export async function usualChunk(path: string, signal: AbortSignal | undefined): Promise<number> {
   const metadata = metadataOf(await readGguf(path, { signal }));
   return Math.min(CHUNK, metadata.number(`${metadata.string('general.architecture')}.context_length`) ?? CHUNK);
 }

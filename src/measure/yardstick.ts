@@ -17,6 +17,7 @@ interface Recorded {
   /** Of the reference. */
   readonly scored: Scored;
   readonly vocabulary: Uint8Array;
+  readonly perplexity: Perplexity;
 }
 
 class NativeYardstick implements Yardstick {
@@ -31,7 +32,7 @@ class NativeYardstick implements Yardstick {
 
   constructor(recorded: Recorded, load: Load, release: () => Promise<void>) {
     this.chunks = recorded.excerpt.chunks;
-    this.reference = perplexityOf(recorded.scored, this.chunks);
+    this.reference = recorded.perplexity;
     this.#recorded = recorded;
     this.#load = load;
     this.#release = release;
@@ -58,7 +59,7 @@ class NativeYardstick implements Yardstick {
       const rows = rowsIn(excerpt.chunkLength);
       const own = await scoreExcerpt(model, excerptOf(excerpt, from, count), { against: recording, firstRow: from * rows, signal, onProgress: options.onProgress });
       const against = await againstOf(own, scored.losses.subarray(from * rows, (from + count) * rows));
-      return { ...perplexityOf(own, count), ...against, chunkKld: chunkMeans(own.divergences, count) };
+      return { ...(await perplexityOf(own, count)), ...against, chunkKld: await chunkMeans(own.divergences, count) };
     } finally {
       if (model !== given) await model.dispose();
     }
@@ -88,7 +89,8 @@ async function record(load: Load, options: YardstickOptions): Promise<Recorded> 
   const excerpt = await readExcerpt(model, options, signal);
   const recording = new Recording(excerpt.chunks * rowsIn(excerpt.chunkLength), model.info.vocabularySize, workFile);
   try {
-    return { excerpt, recording, vocabulary, scored: await scoreExcerpt(model, excerpt, { record: recording, signal, onProgress }) };
+    const scored = await scoreExcerpt(model, excerpt, { record: recording, signal, onProgress });
+    return { excerpt, recording, vocabulary, scored, perplexity: await perplexityOf(scored, excerpt.chunks) };
   } catch (error) {
     await recording.forget();
     throw error;

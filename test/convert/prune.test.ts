@@ -158,7 +158,7 @@ describe.skipIf(!built)('a smaller network', () => {
     const arrays = join(folder, 'arrays.gguf');
     await writeTinyModel(arrays, { layers: 3 });
     const path = join(folder, 'arrays-cut.gguf');
-    const widths = { key: 'llama.attention.head_count_kv', type: 'array', value: { of: 'uint32', items: [2, 2, 2] } };
+    const widths = { key: 'llama.attention.head_count_kv', type: 'array' as const, value: { of: 'uint32', items: [2, 2, 2] } };
     await convert({ base: arrays, adapters: [], metadata: [widths], outputs: [{ id: 'x', path: join(folder, 'arrays-all.gguf'), type: 'auto' }] });
     await convert({ base: join(folder, 'arrays-all.gguf'), adapters: [], pruning: { layers: [0, 2] }, outputs: [{ id: 'x', path, type: 'auto' }] });
     const value = metadataOf(await readGguf(path)).get('llama.attention.head_count_kv');

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createYardstick, evaluate, type Comparison, type EvaluateOptions, type Evaluation, type Yardstick } from '../../src/measure/index.js';
 import { Recording, scoreExcerpt } from '../../src/measure/evaluate-rows.js';
-import { meanOf, percentile } from '../../src/measure/evaluate-statistics.js';
+import { chunkMeans, meanOf, percentile } from '../../src/measure/evaluate-statistics.js';
 import { createTaraEngine } from '../../src/tara.js';
 import { writeBigramModel, writeTinyModel } from '../support/tiny-model.js';
 import { random } from '../plan/synthetic.js';
@@ -264,14 +264,28 @@ describe('statistics', () => {
     }));
   });
 
-  it('take the error of a mean as the square root of the variance by the count less one', () => {
-    fc.assert(fc.property(values, (all) => {
-      const { mean, error } = meanOf(all);
+  it('take the error of a mean as the square root of the variance by the count less one', async () => {
+    await fc.assert(fc.asyncProperty(values, async (all) => {
+      const { mean, error } = await meanOf(all);
       const variance = all.reduce((sum, value) => sum + (value - mean) ** 2, 0) / all.length;
       expect(error).toBeCloseTo(Math.sqrt(variance / (all.length - 1)), 9);
-      expect(meanOf(all.map((value) => value + 5)).error).toBeCloseTo(error, 6);
+      expect((await meanOf(all.map((value) => value + 5))).error).toBeCloseTo(error, 6);
     }));
-    expect(meanOf(Float64Array.of(3))).toEqual({ mean: 3, error: 0 });
+    expect(await meanOf(Float64Array.of(3))).toEqual({ mean: 3, error: 0 });
+  });
+
+  it('of a long text let other work run in between, and stay the same', async () => {
+    const all = Float64Array.from({ length: 300_001 }, (_, index) => Math.sin(index));
+    let others = 0;
+    const ticking = setInterval(() => { others += 1; }, 0);
+    const { mean } = await meanOf(all);
+    const means = await chunkMeans(all, 1);
+    clearInterval(ticking);
+    expect(others).toBeGreaterThan(0);
+    expect(mean).toBe(all.reduce((sum, value) => sum + value, 0) / all.length);
+    expect(means[0]).toBeCloseTo(mean, 12);
+    const halves = await chunkMeans(all.subarray(1), 2);
+    expect(halves[1]).toBeCloseTo((await meanOf(all.subarray(150_001))).mean, 12);
   });
 });
 

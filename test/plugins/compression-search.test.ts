@@ -178,6 +178,22 @@ describe('search', () => {
     expect(odd / usual).toBeGreaterThan(100);
   });
 
+  it('rounds the mix with feedback only where the verdict is better so', async () => {
+    const made = world(4, [3], (_, layer) => 1 + layer);
+    for (const gain of [0.5, 2]) {
+      const measure: Measure = async (asked, sample, rounding = 'feedback') => {
+        const measured = await made.measure(asked, sample);
+        return { ...measured, kld: measured.kld * (rounding === 'feedback' ? gain : 1) };
+      };
+      const types = uniform(made.variables, 'q4_1');
+      const result = await search({ ...inputOf({ ...made, measure }, HEADER + bytesOf(made.variables, types)), feedback: true });
+      expect(result.chosen).toBe('mix');
+      expect(result.rounding).toBe(gain < 1 ? 'feedback' : 'plain');
+      expect(result.measured.kld).toBe(Math.min(result.mixes.feedback?.kld ?? 0, result.mixes.plain?.kld ?? 0));
+      expect(result.preset.measured.kld).toBe((await made.measure(types, 'verdict')).kld);
+    }
+  });
+
   it('ships the preset where that measures better', async () => {
     const made = world(4, [1], () => 1);
     const types = uniform(made.variables, 'q4_1');

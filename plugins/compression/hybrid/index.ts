@@ -16,7 +16,7 @@ import { Judge } from './judge.js';
 import { search, type Goal, type SearchResult } from './search.js';
 import { measureSpeed, priceOfTime } from './speed.js';
 import { partTexts, type TextFiles } from './texts.js';
-import type { Progress, Types, Variable } from './world.js';
+import type { Measured, Progress, Types, Variable } from './world.js';
 
 export interface HybridOptions {
   /** A GGUF file in F32, F16 or BF16. */
@@ -125,14 +125,19 @@ async function presetFile({ model, preset, threads, signal }: HybridOptions, var
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 
+const wordsFor = ({ perplexity }: Measured): { loss: string; agreement: string; chunk: string } =>
+  perplexity === null ? { loss: '1 - cosine', agreement: 'nearest text', chunk: '16 texts' } : { loss: 'KL divergence', agreement: 'most likely token', chunk: '512 tokens' };
+
 function roundingLine({ mixes: { feedback, plain } }: SearchResult): string[] {
   if (!feedback || !plain) return ['rounded without error feedback: the moments of the inputs take too much memory'];
-  return [`KL divergence of the mix rounded with error feedback ${feedback.kld.toPrecision(3)}, without ${plain.kld.toPrecision(3)}`];
+  return [`${wordsFor(plain).loss} of the mix rounded with error feedback ${feedback.kld.toPrecision(3)}, without ${plain.kld.toPrecision(3)}`];
 }
 
 function evidenceOf({ preset }: HybridOptions, result: SearchResult, variables: readonly Variable[]): string[] {
   const { measured, preset: stock } = result;
   const ratio = measured.kld / stock.measured.kld;
+  const words = wordsFor(measured);
+  const perplexity = measured.perplexity === null || stock.measured.perplexity === null ? '' : `, perplexity ${measured.perplexity.toPrecision(4)} (${stock.measured.perplexity.toPrecision(4)})`;
   const counts = new Map<string, number>();
   for (const { name, weights } of variables) counts.set(result.types[name] ?? '', (counts.get(result.types[name] ?? '') ?? 0) + weights);
   const total = variables.reduce((sum, { weights }) => sum + weights, 0);
@@ -141,8 +146,8 @@ function evidenceOf({ preset }: HybridOptions, result: SearchResult, variables: 
     result.chosen === 'preset'
       ? `${preset} itself: no mix of ${stock.bytes} bytes or less measured better`
       : `a mix of ${result.bytes} bytes beside ${preset} with ${stock.bytes}`,
-    `KL divergence ${measured.kld.toPrecision(3)} ± ${measured.error.toPrecision(2)} (${preset}: ${stock.measured.kld.toPrecision(3)}, ratio ${ratio.toFixed(2)}), most likely token agrees ${percent(measured.agreement)} (${percent(stock.measured.agreement)}), perplexity ${measured.perplexity.toPrecision(4)} (${stock.measured.perplexity.toPrecision(4)})`,
-    `measured on ${measured.chunks.length} chunks of 512 tokens that nothing was chosen by, against the unquantized model, both with the same importance matrix`,
+    `${words.loss} ${measured.kld.toPrecision(3)} ± ${measured.error.toPrecision(2)} (${preset}: ${stock.measured.kld.toPrecision(3)}, ratio ${ratio.toFixed(2)}), ${words.agreement} agrees ${percent(measured.agreement)} (${percent(stock.measured.agreement)})${perplexity}`,
+    `measured on ${measured.chunks.length} chunks of ${words.chunk} that nothing was chosen by, against the unquantized model, both with the same importance matrix`,
     ...roundingLine(result),
     `of the weights: ${types}; ${result.trials} trials of swapped types`,
   ];

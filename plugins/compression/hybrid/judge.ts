@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { convert, createYardstick, type Engine, type Yardstick } from 'tara-gguf';
+import { convert, type Engine } from 'tara-gguf';
 import { z } from 'zod';
 import { keyOf, type Cache } from './cache.js';
+import { rulerFor, type Ruler } from './rulers.js';
 import type { Measured, Rounding, Sample, Types } from './world.js';
 
 export interface JudgeOptions {
@@ -25,11 +26,7 @@ export interface JudgeOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Chunks of 512 tokens, of which the second half is scored. */
-const CHUNKS: Readonly<Record<Sample, number>> = { probe: 3, accept: 6, verdict: 8 };
-const CONTEXT = 512;
-
-const measuredSchema = z.object({ kld: z.number(), error: z.number(), agreement: z.number(), perplexity: z.number(), chunks: z.array(z.number()) });
+const measuredSchema = z.object({ kld: z.number(), error: z.number(), agreement: z.number(), perplexity: z.number().nullable(), chunks: z.array(z.number()) });
 const STORE = 'measurements.json';
 const storeSchema = z.record(z.string(), measuredSchema);
 
@@ -38,7 +35,7 @@ const sortedTypes = (types: Types): string => JSON.stringify(Object.entries(type
 export class Judge implements AsyncDisposable {
   readonly #options: JudgeOptions;
   readonly #known: Map<string, Measured>;
-  readonly #yardsticks = new Map<Sample, Promise<Yardstick>>();
+  readonly #rulers = new Map<Sample, Promise<Ruler>>();
   /** Measurements that were not known yet. */
   fresh = 0;
 
@@ -51,7 +48,7 @@ export class Judge implements AsyncDisposable {
     return new Judge(options, (await options.cache.read(STORE, storeSchema)) ?? {});
   }
 
-  /** Rejects as convert and createYardstick do. */
+  /** Rejects as convert and rulerFor do. */
   async measure(types: Types, sample: Sample, rounding: Rounding = 'feedback'): Promise<Measured> {
     const key = keyOf(sample, rounding, sortedTypes(types));
     const known = this.#known.get(key);
@@ -64,12 +61,8 @@ export class Judge implements AsyncDisposable {
   }
 
   async #compare(types: Types, sample: Sample, rounding: Rounding): Promise<Measured> {
-    const { signal } = this.#options;
-    const yardstick = await this.#yardstick(sample);
-    return this.withFile(types, async (path) => {
-      const { kld, topTokenAgreement, perplexity, chunkKld } = await yardstick.compare(path, { signal });
-      return { kld: kld.mean, error: kld.error, agreement: topTokenAgreement, perplexity, chunks: [...chunkKld] };
-    }, rounding);
+    const ruler = await this.#ruler(sample);
+    return this.withFile(types, (path) => ruler.compare(path), rounding);
   }
 
   /** The model as a file of these types, which is removed afterwards. */
@@ -84,19 +77,17 @@ export class Judge implements AsyncDisposable {
     }
   }
 
-  #yardstick(sample: Sample): Promise<Yardstick> {
-    const known = this.#yardsticks.get(sample);
+  #ruler(sample: Sample): Promise<Ruler> {
+    const known = this.#rulers.get(sample);
     if (known) return known;
     const { engine, model, samples, workDir, threads, signal } = this.#options;
-    const made = createYardstick({
-      engine, reference: model, text: samples[sample], contextSize: CONTEXT, chunks: CHUNKS[sample], workFile: join(workDir, `${sample}-${randomUUID()}`), threads, signal,
-    });
-    this.#yardsticks.set(sample, made);
+    const made = rulerFor(sample, { engine, model, text: samples[sample], workFile: join(workDir, `${sample}-${randomUUID()}`), threads, signal });
+    this.#rulers.set(sample, made);
     return made;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const made = await Promise.allSettled(this.#yardsticks.values());
-    await Promise.all(made.map((one) => (one.status === 'fulfilled' ? one.value.dispose() : undefined)));
+    const made = await Promise.allSettled(this.#rulers.values());
+    await Promise.all(made.map((one) => (one.status === 'fulfilled' ? one.value[Symbol.asyncDispose]() : undefined)));
   }
 }

@@ -26,14 +26,15 @@ export type Types = Readonly<Record<string, string>>;
 
 /** A mix against the unquantized model, on some text. */
 export interface Measured {
-  /** Mean KL divergence, in nats a token. */
+  /** Mean KL divergence, in nats a token; of an encoder the mean of 1 - cosine to the unquantized model's embeddings. */
   readonly kld: number;
   /** Standard error of that mean. */
   readonly error: number;
-  /** Share of tokens with the same most likely successor, 0..1. */
+  /** Share of tokens with the same most likely successor, 0..1; of an encoder that of texts with the same nearest text. */
   readonly agreement: number;
-  readonly perplexity: number;
-  /** Mean KL divergence of each chunk. */
+  /** Null for an encoder. */
+  readonly perplexity: number | null;
+  /** That mean for each chunk. */
   readonly chunks: readonly number[];
 }
 

@@ -38,6 +38,7 @@ const command: CoreCommand = {
       .option('--text <files...>', 'calibration text: running text, or .jsonl with { "prompt", "response" } or { "text" } lines')
       .option('--from <files...>', 'importance matrices of this model to add, GGUF or .dat, those of llama-imatrix too')
       .requiredOption('--output <file>', 'GGUF file to write')
+      .option('--feedback <file>', 'safetensors file to write too: factors for rounding with error feedback, 4 n^2 bytes for each input of n values')
       .option('--context <tokens>', 'tokens of a chunk (default: 512)')
       .option('--chunks <count>', 'chunks of each file at most (default: all)')
       .option('--threads <count>', 'threads (default: all cores)');
@@ -46,7 +47,8 @@ const command: CoreCommand = {
       'imatrix model-f16.gguf --text wiki.txt healthcare.jsonl --output model.imatrix.gguf',
       'imatrix model-f16.gguf --text wiki.txt --chunks 64 --output model.imatrix.gguf',
       'imatrix model-f16.gguf --from a.imatrix.gguf b.imatrix.gguf --output both.imatrix.gguf',
-      'quantize model-f16.gguf model-q4.gguf --type Q4_K_M --imatrix model.imatrix.gguf',
+      'imatrix model-f16.gguf --text wiki.txt --chunks 64 --output model.imatrix.gguf --feedback model.feedback.safetensors',
+      'quantize model-f16.gguf model-q4.gguf --type Q4_K_M --imatrix model.imatrix.gguf --feedback model.feedback.safetensors',
     ));
   },
   async run(context): Promise<CommandResult> {
@@ -54,13 +56,14 @@ const command: CoreCommand = {
     const [text, from] = [await files(context, 'text'), await files(context, 'from')];
     if (text.length === 0 && from.length === 0) throw new TaraError('TARA_USAGE', { reason: 'imatrix needs --text FILE, or --from FILE to merge' });
     const output = context.path(outputOption(context.options));
+    const feedback = textOption(context.options, 'feedback');
     const [contextSize, chunks, threads] = [countOption(context, 'context', 8), countOption(context, 'chunks', 1), countOption(context, 'threads', 1)];
     const started = performance.now();
     const sink = context.progress('reading');
     await using engine = createEngine();
     try {
       const report = await imatrixFile({
-        model, text, from, engine, contextSize, chunks, threads, output, dryRun: context.dryRun, signal: context.signal,
+        model, text, from, feedback: feedback === undefined ? undefined : context.path(feedback), engine, contextSize, chunks, threads, output, dryRun: context.dryRun, signal: context.signal,
         onProgress: (fraction, detail) => sink.report(fraction, detail),
       });
       const seconds = (performance.now() - started) / 1000;

@@ -27,7 +27,8 @@ const command: CoreCommand = {
       .argument('<input>', 'GGUF file, or a checkpoint folder')
       .argument('<output>', 'GGUF file to write; with several types, -TYPE is added to its name')
       .requiredOption('--type <types>', 'type or preset, such as Q4_K_M; several as a comma-separated list, written in one pass')
-      .option('--imatrix <file>', 'importance matrix of llama-imatrix (GGUF or .dat), used for every type');
+      .option('--imatrix <file>', 'importance matrix of llama-imatrix (GGUF or .dat), used for every type')
+      .option('--feedback <file>', 'factors of `imatrix --feedback`: values are rounded with error feedback');
     addCompression(addTensorTypes(command))
       .option('--reuse <dir>', 'folder that keeps tensors of types that take long (IQ1, IQ2, IQ3): those made before are taken from it')
       .option('--threads <count>', 'threads (default: all cores)');
@@ -50,14 +51,16 @@ const command: CoreCommand = {
     const base = await existing(context.path(argument(context.args, 0, 'input')), 'any');
     const output = context.path(argument(context.args, 1, 'output'));
     const own = tensorTypes(context);
-    const imatrix = textOption(context.options, 'imatrix');
+    const [imatrix, feedback] = [textOption(context.options, 'imatrix'), textOption(context.options, 'feedback')];
     const compression = await compressionOf(context);
+    if (compression && feedback !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--feedback', reason: 'a hybrid makes its own; leave it out' });
     if (compression?.type === 'distilled') return quantizeDistilled(context, { base, output, types, compression });
     if (compression) return quantizeWithin(context, { base, output, types, compression });
     return convertCommand(context, {
       base,
       adapters: [],
       ...(imatrix === undefined ? {} : { imatrix: { path: await existing(context.path(imatrix), 'file'), name: imatrix } }),
+      ...(feedback !== undefined && { feedback: await existing(context.path(feedback), 'file') }),
       outputs: types.map((type) => ({ id: type, path: outputPath(output, type, types.length > 1), type, tensorTypes: own })),
     });
   },
