@@ -11,12 +11,14 @@ const ROOMS = {
   convert: ['formats', 'plan', 'workers'],
   models: ['engine', 'formats', 'kernel'],
   measure: ['engine', 'formats', 'models'],
-  benchmark: ['measure', 'convert', 'engine', 'formats', 'workers'],
+  page: ['workers'],
+  benchmark: ['measure', 'convert', 'engine', 'formats', 'workers', 'page'],
   chat: ['models', 'engine', 'kernel'],
   phases: ['models', 'measure', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
+  analytics: ['phases', 'page', 'workers'],
   testing: ['kernel'],
 };
-const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'benchmark', 'chat', 'phases', 'cli', 'testing', 'server'];
+const ALL = ['kernel', 'formats', 'plan', 'engine', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
 
 export default tseslint.config(
   { ignores: ['dist/', 'build/', 'vendor/', 'node_modules/', 'coverage/', 'examples/**/dist/'] },

@@ -4,11 +4,12 @@
  *
  * TARA_BENCH_BASE: the model as a checkpoint folder or GGUF file (the targets speak of SmolLM2-135M, rescaled).
  * TARA_LLAMA_BIN: folder of llama.cpp's tools. TARA_DATA: folder with calibration/*.jsonl and text/wikitext2.valid.txt;
- * the first half of that text is calibration, the second is scored.
- * TARA_BENCH_PRESETS (Q2_K,IQ4_NL,Q4_K_M), TARA_BENCH_CHUNKS (24), TARA_BENCH_MATRIX=own for our own matrix in the hybrid files.
+ * the first half of that text is calibration, the part behind three fifths of it is scored.
+ * TARA_BENCH_PRESETS (Q4_K_M,IQ4_NL,Q2_K: the first search learns what the others use), TARA_BENCH_CHUNKS (24), TARA_BENCH_MATRIX=own for
+ * our own matrix in the hybrid files. TARA_BENCH_WORK: a folder that is kept, so that a run goes on where another ended.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CLI, publish } from './lib.mjs';
@@ -18,14 +19,18 @@ const [base, tools, data] = ['TARA_BENCH_BASE', 'TARA_LLAMA_BIN', 'TARA_DATA'].m
   if (!value) throw new Error(`set ${name}`);
   return value;
 });
-const presets = (process.env.TARA_BENCH_PRESETS ?? 'Q2_K,IQ4_NL,Q4_K_M').split(',');
+const presets = (process.env.TARA_BENCH_PRESETS ?? 'Q4_K_M,IQ4_NL,Q2_K').split(',').filter((name) => name !== '');
 const chunks = process.env.TARA_BENCH_CHUNKS ?? '24';
 const own = process.env.TARA_BENCH_MATRIX === 'own';
 /** Most of the stock preset's divergence that is allowed. */
 const TARGETS = { Q2_K: 0.22, IQ4_NL: 0.52, Q4_K_M: 0.48 };
 const CALIBRATION_CHUNKS = '100';
 const threads = process.env.TARA_BENCH_THREADS ?? String(availableParallelism());
-const scratch = mkdtempSync(join(tmpdir(), 'tara-hybrid-bench-'));
+const kept = process.env.TARA_BENCH_WORK;
+const scratch = kept ?? mkdtempSync(join(tmpdir(), 'tara-hybrid-bench-'));
+if (kept) mkdirSync(kept, { recursive: true });
+/** Makes a file unless an earlier run made it. */
+const once = (path, make) => { if (!existsSync(path)) make(); };
 
 function call(command, args) {
   const started = performance.now();
@@ -46,13 +51,13 @@ function scored(path) {
 
 try {
   const float = join(scratch, 'float.gguf');
-  tara('convert', base, '--output', float, '--type', 'f16');
+  once(float, () => tara('convert', base, '--output', float, '--type', 'f16'));
   const calibration = join(data, 'calibration');
   const items = readdirSync(calibration).filter((name) => name.endsWith('.jsonl')).map((name) => join(calibration, name));
   const lines = readFileSync(join(data, 'text', 'wikitext2.valid.txt'), 'utf8').split('\n');
   const [running, unseen, all] = ['running.txt', 'unseen.txt', 'all.txt'].map((name) => join(scratch, name));
   writeFileSync(running, lines.slice(0, lines.length >> 1).join('\n'));
-  writeFileSync(unseen, lines.slice(lines.length >> 1).join('\n'));
+  writeFileSync(unseen, lines.slice(Math.floor(lines.length * 0.6)).join('\n'));
   const asText = (line) => {
     const { prompt, response, text } = JSON.parse(line);
     return text ?? `${prompt}\n${response}`;
@@ -63,10 +68,12 @@ try {
   writeFileSync(all, `${lines.slice(0, lines.length >> 2).join('\n').slice(0, 120_000)}\n\n${mixed.join('\n\n').slice(0, 120_000)}`);
 
   const matrix = join(scratch, 'imatrix.gguf');
-  tool('llama-imatrix', '-m', float, '-f', all, '-c', '512', '--chunks', CALIBRATION_CHUNKS, '-t', threads, '-o', matrix);
-  tool('llama-perplexity', '-m', float, '-f', unseen, '-c', '512', '--chunks', chunks, '-t', threads, '--kl-divergence-base', join(scratch, 'base.kld'));
+  once(matrix, () => tool('llama-imatrix', '-m', float, '-f', all, '-c', '512', '--chunks', CALIBRATION_CHUNKS, '-t', threads, '-o', matrix));
+  const logits = join(scratch, 'base.kld');
+  once(logits, () => tool('llama-perplexity', '-m', float, '-f', unseen, '-c', '512', '--chunks', chunks, '-t', threads, '--kl-divergence-base', logits));
 
-  const rows = [];
+  const done = join(scratch, 'rows.json');
+  const rows = existsSync(done) ? JSON.parse(readFileSync(done, 'utf8')).filter(({ preset }) => !presets.includes(preset)) : [];
   for (const preset of presets) {
     const [stock, hybrid] = ['stock', 'hybrid'].map((kind) => join(scratch, `${kind}-${preset}.gguf`));
     tool('llama-quantize', '--imatrix', matrix, float, stock, preset, threads);
@@ -79,10 +86,11 @@ try {
     const ratio = after.kld / before.kld;
     rows.push({ preset, stock: before, hybrid: after, ratio, target: TARGETS[preset] ?? null, met: TARGETS[preset] === undefined ? null : ratio <= TARGETS[preset], seconds, evidence: compression.evidence });
     console.error(`${preset}: ${before.bytes} -> ${after.bytes} bytes, KL ${before.kld} -> ${after.kld}, ratio ${ratio.toFixed(3)} (target ${TARGETS[preset] ?? '-'}), ${seconds.toFixed(0)} s`);
+    if (kept) writeFileSync(done, JSON.stringify(rows));
     rmSync(stock);
     rmSync(hybrid);
   }
   publish('hybrid', { task: `hybrid files against stock presets, ${chunks} chunks of 512 of unseen text, llama-perplexity`, matrix: own ? 'own in the hybrid files' : 'llama-imatrix in both', threads: Number(threads), rows });
 } finally {
-  rmSync(scratch, { recursive: true, force: true });
+  if (!kept) rmSync(scratch, { recursive: true, force: true });
 }

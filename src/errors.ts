@@ -60,6 +60,7 @@ export const ERRORS = {
   TARA_TYPE_UNKNOWN: entry(2, 400, 'unknown quantization {type}', 'One of: {known}.'),
   TARA_TYPE_NEEDS_IMATRIX: entry(2, 400, '{type} needs an importance matrix', 'Give one with --imatrix, or choose a type that needs none: {known}.'),
   TARA_IMATRIX_INVALID: entry(1, 422, '{path} cannot be used as an importance matrix: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE`; or go on without it.'),
+  TARA_FEEDBACK_INVALID: entry(1, 422, '{path} cannot be used for error feedback: {reason}', 'Make one of the same model: `tara-gguf imatrix MODEL --text FILE --output FILE --feedback FILE`; or go on without it.'),
   TARA_TENSOR_NOT_FINITE: entry(1, 422, 'tensor {tensor} cannot be used: {reason}', 'The weights are damaged; download or train them again. `tara-gguf verify PATH` lists such tensors.'),
   // engine
   TARA_NATIVE_LOAD: entry(1, 500, 'the native addon did not load: {reason}', 'Run `npm run setup` to build it, and `tara-gguf doctor` to see what is missing.'),
@@ -141,6 +142,9 @@ export const ERRORS = {
   TARA_DEPLOY_TARGET: entry(1, 422, '{target} cannot be used as a deployment target: {reason}', 'Choose an empty folder, or one that deploy-phase has made.'),
   TARA_DEPLOY_CORRUPT: entry(1, 422, 'release {release} is damaged: {issue}', '`tara-gguf verify TARGET` lists what is wrong; deploy the phase again.'),
   TARA_DEPLOY_NO_PREVIOUS: entry(1, 409, '{target} has no release before the current one', '`tara-gguf releases {target}` lists them; name one with --to ID.'),
+  TARA_SMOKE_TEST: entry(1, 422, 'the release failed its smoke test: {reason}', 'The old release stays current. Build the phase again, or add a golden query for the domain in tara.config; `--no-smoke-test` deploys what this machine cannot load.'),
+  TARA_KEY_INVALID: entry(1, 422, '{path} is not a usable key: {reason}', 'Make a pair with `tara-gguf keys create`; sign with NAME.key, verify with NAME.pub.'),
+  TARA_CHECKLIST_OPEN: entry(1, 409, 'phase {phase} is not ready for production: {items}', 'See `tara-gguf checklist {phase}`; settle what fails, or waive it: `tara-gguf checklist {phase} --waive ITEM --reason TEXT --by NAME`.'),
   TARA_DEMO_MODEL: entry(1, 502, 'the demo model could not be fetched: {reason}', 'Check the network and pip, or give a file with --model.'),
   // command line
   TARA_NOT_BUILT: entry(1, 500, 'tara-gguf is not built', 'Run `npm run setup`.'),

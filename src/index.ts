@@ -15,10 +15,12 @@ export type { Phases, PhaseView } from './phases/phases.js';
 export { registryAccess, type RegistryAccess } from './phases/service.js';
 export { agree, createChat, type Agreement, type Answered, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
 export {
-  collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type ImatrixOptions, type ImatrixReport, type KlDivergence,
+  collectFeedback, collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type FeedbackInput, type ImatrixOptions, type ImatrixReport, type KlDivergence,
   type Perplexity, type Yardstick, type YardstickOptions,
 } from './measure/index.js';
 export { createBalancer, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './models/index.js';
 export { createModelStore, servedDomains, servedIn, type Lease, type ModelStore, type Served, type ServedFile } from './models/index.js';
 export { sharedPool, type Pool, type PoolTask } from './workers/index.js';
 export { benchmark, paretoFront, planBenchmark, writeReport, type Benchmark, type BenchmarkOptions, type BenchmarkReference, type BenchmarkRow, type BenchmarkTensor, type Candidate, type CandidateFile, type Speed } from './benchmark/index.js';
+export { sharedPool, type Pool, type PoolTask, type TaskContext } from './workers/index.js';
+export type { Build, BuildFile, Checklist, ChecklistItem, ChecklistVerdict, Domain, Phase, Waiver } from './phases/types.js';

@@ -5,6 +5,7 @@
 #include <functional>
 #include <thread>
 
+#include "measure/cholesky.h"
 #include "quant/clones.h"
 
 namespace tara::measure {
@@ -13,10 +14,7 @@ namespace {
 
 constexpr size_t GROUP = 8;    // tokens summed in registers before they reach memory
 constexpr size_t STRIPE = 8;   // rows that a thread takes in turn
-constexpr size_t LANES = 16;   // partial sums of a dot product
 constexpr double RIDGE = 1e-6; // of the mean diagonal: directions that no text had
-
-size_t row_start(size_t row) { return row * (row + 1) / 2; }
 
 // row[j] += sum over tokens of factors[t] * x[t][j]
 TARA_CLONES
@@ -35,26 +33,6 @@ void add_tokens(float * row, size_t length, const float * factors, const float *
   }
 }
 
-// Summed in lanes, so that every instruction set gives the same result.
-template <typename Number>
-inline __attribute__((always_inline)) Number sum_in_lanes(const Number * a, const Number * b, size_t length) {
-  Number lanes[LANES] = {};
-  size_t i = 0;
-  for (; i + LANES <= length; i += LANES) {
-    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] += a[i + lane] * b[i + lane];
-  }
-  for (size_t lane = 0; i < length; ++i, ++lane) lanes[lane] += a[i] * b[i];
-  Number sum = 0;
-  for (const Number lane : lanes) sum += lane;
-  return sum;
-}
-
-TARA_CLONES
-float dot(const float * a, const float * b, size_t length) { return sum_in_lanes(a, b, length); }
-
-TARA_CLONES
-double dot(const double * a, const double * b, size_t length) { return sum_in_lanes(a, b, length); }
-
 // Calls `work(row)` for every row, stripes of them on each thread.
 void for_rows(size_t rows, int threads, const std::function<void(size_t)> & work) {
   const size_t count = std::min<size_t>(static_cast<size_t>(std::max(1, threads)), (rows + STRIPE - 1) / STRIPE);
@@ -67,36 +45,6 @@ void for_rows(size_t rows, int threads, const std::function<void(size_t)> & work
   for (size_t i = 1; i < count; ++i) others.emplace_back(stripes, i);
   stripes(0);
   for (auto & other : others) other.join();
-}
-
-// Cholesky's L of the packed lower triangle, in place, stripes of rows at a time so that a stripe shares what it reads.
-void factorize(std::vector<double> & m, size_t size) {
-  for (size_t from = 0; from < size; from += STRIPE) {
-    const size_t to = std::min(size, from + STRIPE);
-    for (size_t j = 0; j < to; ++j) {
-      const double * pivot = &m[row_start(j)];
-      for (size_t i = std::max(from, j); i < to; ++i) {
-        double * row = &m[row_start(i)];
-        const double rest = row[j] - dot(row, pivot, j);
-        // The moments are a sum of squares with a ridge: only numbers that are none come out otherwise.
-        if (i == j && !(rest > 0 && std::isfinite(rest))) throw Error("TARA_LOGITS_INVALID");
-        row[j] = i == j ? std::sqrt(rest) : rest / pivot[j];
-      }
-    }
-  }
-}
-
-// x with L L^T x = y, in place.
-void substitute(const std::vector<double> & l, size_t size, std::vector<double> & y) {
-  for (size_t i = 0; i < size; ++i) {
-    const double * row = &l[row_start(i)];
-    y[i] = (y[i] - dot(row, y.data(), i)) / row[i];
-  }
-  for (size_t i = size; i-- > 0;) {
-    const double * row = &l[row_start(i)];
-    y[i] /= row[i];
-    for (size_t j = 0; j < i; ++j) y[j] -= y[i] * row[j];
-  }
 }
 
 }  // namespace

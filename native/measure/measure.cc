@@ -1,11 +1,12 @@
 // What the measure room offers to JavaScript. Objects: a fusion, made by measure.fusion, freed by measure.free.
 #include <algorithm>
 #include <cstring>
-#include <mutex>
+#include <functional>
 
 #include "engine/runner.h"
 #include "env/executor.h"
 #include "ggml.h"
+#include "measure/feedback.h"
 #include "measure/importance_guest.h"
 #include "measure/observer.h"
 
@@ -123,51 +124,89 @@ void observe(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   runner->host(std::move(observer));
 }
 
-struct Solving {
-  Solving(JobPtr job, std::shared_ptr<Fusion> fusion, double shrink) : job(std::move(job)), occupied(std::move(fusion)), shrink(shrink) {}
+// Work on each input of a fusion, on several threads.
+struct OverInputs {
+  OverInputs(JobPtr job, std::shared_ptr<Fusion> fusion, std::function<void(Job &, const Fusion &, size_t)> each)
+      : job(std::move(job)), occupied(std::move(fusion)), each(std::move(each)) {}
   const JobPtr job;
   Occupied occupied;
-  const double shrink;
+  const std::function<void(Job &, const Fusion &, size_t)> each;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
   Failure failure;  // of the worker that set `failed`
 };
 
-// { fusion, shrink, threads }. Chunks { matrix, domain } with A' as float32; ends with { unseen: tensors that no text met }.
-void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
-  const double shrink = params.at("shrink").get<double>();
-  if (!(shrink >= 0 && shrink <= 1)) throw Error("TARA_OPTION_INVALID", {{"option", "shrink"}, {"reason", "must be from 0 to 1"}});
-  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
-  auto solving = std::make_shared<Solving>(std::move(job), fusion_of(environment, params), shrink);
-  const auto work = [solving](int) {
-    const Fusion & fusion = *solving->occupied.fusion;
+// Ends with { unseen: tensors that no text met }.
+void over_inputs(std::shared_ptr<OverInputs> run, int threads) {
+  const auto work = [run](int) {
+    const Fusion & fusion = *run->occupied.fusion;
     for (;;) {
       if (!Executor::may_continue()) return Executor::Leave::paused;
-      const size_t input = solving->next++;
-      if (input >= fusion.inputs.size() || solving->failed || solving->job->cancelled()) return Executor::Leave::drained;
+      const size_t input = run->next++;
+      if (input >= fusion.inputs.size() || run->failed || run->job->cancelled()) return Executor::Leave::drained;
       try {
-        for (const auto & [matrix, factor, a] : solve(fusion, input, solving->shrink)) {
-          Blob blob(a.size() * sizeof(float));
-          std::memcpy(blob.data(), a.data(), blob.size());
-          solving->job->chunk({{"matrix", matrix}, {"domain", fusion.matrices[matrix].factors[factor].domain}}, std::move(blob));
-        }
-        solving->job->progress({{"done", input + 1}, {"total", fusion.inputs.size()}});
+        run->each(*run->job, fusion, input);
+        run->job->progress({{"done", input + 1}, {"total", fusion.inputs.size()}});
       } catch (...) {
-        if (!solving->failed.exchange(true)) solving->failure = current_failure();
+        if (!run->failed.exchange(true)) run->failure = current_failure();
       }
     }
   };
-  const auto finish = [solving] {
+  const auto finish = [run] {
     Json unseen = Json::array();
-    for (const auto & matrix : solving->occupied.fusion->matrices) {
+    for (const auto & matrix : run->occupied.fusion->matrices) {
       if (matrix.input < 0) unseen.push_back(matrix.tensor);
     }
-    solving->occupied.release();
-    if (solving->job->cancelled()) return solving->job->fail({"TARA_ABORTED"});
-    if (solving->failed) return solving->job->fail(solving->failure);
-    solving->job->done({{"unseen", unseen}});
+    run->occupied.release();
+    if (run->job->cancelled()) return run->job->fail({"TARA_ABORTED"});
+    if (run->failed) return run->job->fail(run->failure);
+    run->job->done({{"unseen", unseen}});
   };
   Executor::get().submit(threads == 0 ? Executor::get().size() : threads, work, finish);
+}
+
+Blob blob_of(const std::vector<float> & values) {
+  Blob blob(values.size() * sizeof(float));
+  std::memcpy(blob.data(), values.data(), blob.size());
+  return blob;
+}
+
+double share_of(const Json & params, const char * key) {
+  const double share = params.at(key).get<double>();
+  if (!(share >= 0 && share <= 1)) throw Error("TARA_OPTION_INVALID", {{"option", key}, {"reason", "must be from 0 to 1"}});
+  return share;
+}
+
+// { fusion, shrink, threads }. Chunks { matrix, domain } with A' as float32.
+void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
+  const double shrink = share_of(params, "shrink");
+  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
+  const auto each = [shrink](Job & job, const Fusion & fusion, size_t input) {
+    for (const auto & [matrix, factor, a] : solve(fusion, input, shrink)) {
+      job.chunk({{"matrix", matrix}, {"domain", fusion.matrices[matrix].factors[factor].domain}}, blob_of(a));
+    }
+  };
+  over_inputs(std::make_shared<OverInputs>(std::move(job), fusion_of(environment, params), each), threads);
+}
+
+// { fusion, ridge, shrink, threads }. Chunks { input } with its feedback factor as float32.
+void feedback_factors(Environment & environment, JobPtr job, Json params, Blobs) {
+  const Damping damping{share_of(params, "ridge"), share_of(params, "shrink")};
+  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
+  const auto each = [damping](Job & job, const Fusion & fusion, size_t input) { job.chunk({{"input", input}}, blob_of(feedback_factor(fusion.inputs[input], damping))); };
+  over_inputs(std::make_shared<OverInputs>(std::move(job), fusion_of(environment, params), each), threads);
+}
+
+// { fusion } -> [{ size, tensors: those that read it }], the inputs that were met
+Json inputs_of(Environment & environment, const Json & params) {
+  const auto fusion = fusion_of(environment, params);
+  const Occupied occupied(fusion);
+  Json inputs = Json::array();
+  for (const Input & input : fusion->inputs) inputs.push_back({{"size", input.size}, {"tensors", Json::array()}});
+  for (const Matrix & matrix : fusion->matrices) {
+    if (matrix.input >= 0) inputs[static_cast<size_t>(matrix.input)]["tensors"].push_back(matrix.tensor);
+  }
+  return inputs;
 }
 
 // { runner, lengths: tokens of each text, weights: [name] }; blob: the tokens of all texts. See ImportanceGuest.
@@ -188,10 +227,12 @@ Json free_fusion(Environment & environment, const Json & params) {
 
 void register_measure(Registry & registry) {
   registry.calls["measure.fusion"] = measure::make_fusion;
+  registry.calls["measure.inputs"] = measure::inputs_of;
   registry.calls["measure.free"] = measure::free_fusion;
   registry.starts["measure.observe"] = measure::observe;
   registry.starts["measure.importance"] = measure::importance;
   registry.starts["measure.solve"] = measure::solve_all;
+  registry.starts["measure.feedback"] = measure::feedback_factors;
   measure::register_evaluate(registry);
 }
 

@@ -16,16 +16,17 @@ Observer::Observer(JobPtr job, std::shared_ptr<Fusion> fusion, Reading reading)
 }
 
 void Observer::begin(const Lodging & lodging) {
-  if (!lodging.weights->causal()) {
-    throw Error("TARA_MODEL_UNSUPPORTED", {{"path", lodging.weights->path}, {"reason", "it is an encoder, and moments are measured of decoders"}});
-  }
+  size_t longest = 0;
   for (const auto & text : texts_) {
     check_tokens(*lodging.weights, text);
     if (text.empty()) throw Error("TARA_PROMPT_EMPTY");
     if (text.size() > lodging.context_tokens) throw Error("TARA_CONTEXT_FULL", {{"tokens", text.size()}, {"limit", lodging.context_tokens}});
+    longest = std::max(longest, text.size());
   }
   threads_ = &lodging.threads;
-  open(lodging, lodging.context_tokens, std::min(CHUNK, lodging.context_tokens));
+  // An encoder reads a text at once.
+  if (lodging.weights->causal()) open(lodging, lodging.context_tokens, std::min(CHUNK, lodging.context_tokens));
+  else open(lodging, longest, longest);
 }
 
 Matrix * Observer::matrix_of(const ggml_tensor * node) {

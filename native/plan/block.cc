@@ -29,7 +29,8 @@ int64_t block_rows(const Tensor & tensor) {
     const int64_t head = step.rows_in / step.heads;
     if (head <= 4 * rows) return std::min(tensor.rows, (rows + head - 1) / head * head);
   }
-  return std::min(tensor.rows, rows);
+  // Rounding with feedback takes so many rows at once.
+  return std::min(tensor.rows, tensor.feedback.rows > 0 ? std::max(rows / quant::FEEDBACK_ROWS, int64_t{1}) * quant::FEEDBACK_ROWS : rows);
 }
 
 // Rows that one item of a statistic looks at.
@@ -74,7 +75,8 @@ TensorRun::TensorRun(const Lowered & plan, const Tensor & tensor)
     : plan_(plan), tensor_(tensor), decodable_(std::all_of(tensor.parts.begin(), tensor.parts.end(), [](const Span & part) { return quant::can_decode(part.type); })),
       measurement_(measurement_of(plan, tensor)) {
   for (size_t i = 0; i < tensor.steps.size(); ++i) steps_.push_back(make_step(plan, tensor, i));
-  if (std::any_of(steps_.begin(), steps_.end(), [](const auto & step) { return step->loads(); })) phases_.push_back({Phase::Kind::load});
+  const bool loads = std::any_of(steps_.begin(), steps_.end(), [](const auto & step) { return step->loads(); });
+  if (loads || tensor.feedback.rows > 0) phases_.push_back({Phase::Kind::load});
   for (size_t i = 0; i < steps_.size(); ++i) {
     const Step & step = tensor.steps[i];
     for (int pass = 0; pass < steps_[i]->passes(); ++pass) {
@@ -87,7 +89,7 @@ TensorRun::TensorRun(const Lowered & plan, const Tensor & tensor)
 void TensorRun::work(const Phase & phase, Files & files, Scratch & scratch, int64_t first, int64_t count) {
   switch (phase.kind) {
     case Phase::Kind::load:
-      for (const auto & step : steps_) step->load(files);
+      load(files);
       break;
     case Phase::Kind::look:
       look(phase, files, scratch, first, count);
@@ -102,8 +104,13 @@ void TensorRun::settle(const Phase & phase) {
   if (phase.kind == Phase::Kind::look) steps_[phase.step]->settle(phase.pass);
 }
 
+void TensorRun::load(Files & files) {
+  for (const auto & step : steps_) step->load(files);
+  if (tensor_.feedback.rows > 0) factor_.emplace(read_whole(tensor_.feedback, files), tensor_.cols);
+}
+
 int64_t TensorRun::bytes() const {
-  return std::accumulate(steps_.begin(), steps_.end(), int64_t{0}, [](int64_t sum, const auto & step) { return sum + step->bytes(); });
+  return std::accumulate(steps_.begin(), steps_.end(), factor_ ? factor_->bytes() : int64_t{0}, [](int64_t sum, const auto & step) { return sum + step->bytes(); });
 }
 
 // Rows [first, first + count) as they are before step `stage`, in scratch.values; scratch.rows[i] are those wanted before step i.
@@ -165,13 +172,19 @@ void TensorRun::look(const Phase & phase, Files & files, Scratch & scratch, int6
   step.look(phase.pass, {rows.data(), count, files, scratch});
 }
 
+bool TensorRun::feeds_back(const Target & target) const { return target.feedback && quant::takes_feedback(target.type); }
+
+quant::Encoded TensorRun::encode_rows(const Target & target, const float * from, uint8_t * to, int64_t rows, const float * importance, uint32_t peak, Scratch & scratch, double * loss) const {
+  if (feeds_back(target)) return quant::encode_with_feedback(target.type, from, to, rows, *factor_, peak, scratch.lanes, loss);
+  return quant::encode(target.type, from, to, rows, tensor_.cols, importance, peak, sized(scratch.spare, tensor_.cols));
+}
+
 // Rows [first, first + count) of scratch.values to scratch.encoded, each slice of rows with its own importance.
 void TensorRun::encode(const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) const {
   const int64_t cols = tensor_.cols;
   const auto row_bytes = static_cast<int64_t>(ggml_row_size(target.type, cols));
-  float * spare = sized(scratch.spare, cols);
   each_slice(plan_, tensor_, target, first, count, [&](int64_t at, int64_t rows, const float * importance) {
-    if (quant::encode(target.type, scratch.values.data() + at * cols, scratch.encoded.data() + at * row_bytes, rows, cols, importance, peak, spare) != quant::Encoded::ok) {
+    if (encode_rows(target, scratch.values.data() + at * cols, scratch.encoded.data() + at * row_bytes, rows, importance, peak, scratch) != quant::Encoded::ok) {
       not_finite(tensor_, std::string("its values are too large for ") + ggml_type_name(target.type));
     }
   });
@@ -190,18 +203,17 @@ void TensorRun::measure_squares(Scratch & scratch, int64_t first, int64_t count)
 void TensorRun::measure(const Target & target, size_t measured, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) {
   if (tensor_.copies(target.type)) return;  // its bytes would stay
   const int64_t cols = tensor_.cols;
-  float * spare = sized(scratch.spare, cols);
   uint8_t * encoded = sized(scratch.encoded, count * static_cast<int64_t>(ggml_row_size(target.type, cols)));
   float * decoded = sized(scratch.decoded, count * cols);
   each_slice(plan_, tensor_, target, first, count, [&](int64_t at, int64_t rows, const float * importance) {
     const float * values = scratch.values.data() + at * cols;
     Loss loss;
-    if (quant::encode(target.type, values, encoded, rows, cols, importance, peak, spare) == quant::Encoded::ok) {
+    if (encode_rows(target, values, encoded, rows, importance, peak, scratch, &loss.error) != quant::Encoded::ok) {
+      loss.lost = rows * cols;
+    } else if (!feeds_back(target)) {
       quant::decode(target.type, encoded, decoded, rows * cols);
       subtract(values, decoded, rows * cols);
-      loss.error = weighted_squares(decoded, weights_of(importance, scratch, cols), rows, cols);
-    } else {
-      loss.lost = rows * cols;
+      loss.error = target.feedback ? quant::feedback_loss(decoded, rows, *factor_, scratch.lanes) : weighted_squares(decoded, weights_of(importance, scratch, cols), rows, cols);
     }
     measurement_.add(first / block_rows(tensor_), measured, loss);
   });

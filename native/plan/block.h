@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "plan/files.h"
 #include "plan/lowered.h"
 #include "plan/measurement.h"
 #include "plan/steps/step.h"
+#include "quant/feedback.h"
 
 namespace tara::plan {
 
@@ -42,10 +44,14 @@ class TensorRun {
   const Measurement & measurement() const noexcept { return measurement_; }
 
  private:
+  void load(Files & files);
   void make_rows(size_t stage, Files & files, Scratch & scratch, int64_t first, int64_t count);
   void read(Files & files, Scratch & scratch, int64_t count);
   void read_transposed(Files & files, Scratch & scratch);
   void look(const Phase & phase, Files & files, Scratch & scratch, int64_t first, int64_t count);
+  bool feeds_back(const Target & target) const;
+  // `loss`: what rounding with feedback leaves, where it is wanted.
+  quant::Encoded encode_rows(const Target & target, const float * from, uint8_t * to, int64_t rows, const float * importance, uint32_t peak, Scratch & scratch, double * loss = nullptr) const;
   void encode(const Target & target, Scratch & scratch, int64_t first, int64_t count, uint32_t peak) const;
   void measure_squares(Scratch & scratch, int64_t first, int64_t count);
   void measure(const Target & target, size_t measured, Scratch & scratch, int64_t first, int64_t count, uint32_t peak);
@@ -55,6 +61,7 @@ class TensorRun {
   const Tensor & tensor_;
   const bool decodable_;
   std::vector<std::unique_ptr<StepRun>> steps_;
+  std::optional<quant::Factor> factor_;  // of targets with feedback, once loaded
   std::vector<Phase> phases_;
   Measurement measurement_;
 };

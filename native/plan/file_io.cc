@@ -11,6 +11,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#ifdef __linux__
+#include <linux/magic.h>
+#include <sys/vfs.h>
+#endif
 
 #include "env/error.h"
 
@@ -19,6 +23,7 @@ namespace tara::plan {
 namespace {
 
 constexpr size_t MAX_TRANSFER = size_t{1} << 30;  // Linux moves at most 2 GiB in one call
+constexpr int64_t FLUSH_BYTES = 16 << 20;         // written between two starts of writing back
 constexpr double MTIME_TOLERANCE_MS = 0.01;       // a double of milliseconds holds a nanosecond time to 0.0003 ms
 
 double mtime_ms(const struct stat & info) {
@@ -59,6 +64,14 @@ void remove_stale(const std::string & path) {
   }
   closedir(listing);
 }
+
+#ifdef __linux__
+// There, to reserve is to allocate page by page, which workers do side by side when they write.
+bool in_memory(int fd) {
+  struct statfs info;
+  return fstatfs(fd, &info) == 0 && info.f_type == TMPFS_MAGIC;
+}
+#endif
 
 std::string random_suffix() {
   static thread_local std::mt19937_64 random{std::random_device{}()};
@@ -149,12 +162,14 @@ void OutputFile::create() {
 
 void OutputFile::reserve() {
 #ifdef __linux__
-  int result;
-  do {
-    result = fallocate(fd_, 0, 0, bytes_);
-  } while (result != 0 && errno == EINTR);
-  if (result == 0) return;
-  if (errno != EOPNOTSUPP && errno != ENOSYS) fail(errno);
+  if (!in_memory(fd_)) {
+    int result;
+    do {
+      result = fallocate(fd_, 0, 0, bytes_);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return;
+    if (errno != EOPNOTSUPP && errno != ENOSYS) fail(errno);
+  }
 #endif
   if (ftruncate(fd_, bytes_) != 0) fail(errno);
 }
@@ -164,7 +179,8 @@ void OutputFile::fail(int error) const {
   throw Error("TARA_WRITE_FAILED", {{"path", path_}, {"reason", std::strerror(error)}});
 }
 
-void OutputFile::write(const void * from, size_t bytes, int64_t offset) const {
+void OutputFile::write(const void * from, size_t bytes, int64_t offset) {
+  const auto count = static_cast<int64_t>(bytes);
   const auto * at = static_cast<const char *>(from);
   while (bytes > 0) {
     const ssize_t put = pwrite(fd_, at, bytes < MAX_TRANSFER ? bytes : MAX_TRANSFER, offset);
@@ -176,6 +192,11 @@ void OutputFile::write(const void * from, size_t bytes, int64_t offset) const {
     offset += put;
     bytes -= static_cast<size_t>(put);
   }
+#ifdef __linux__
+  const int64_t before = written_.fetch_add(count, std::memory_order_relaxed);
+  // Only a start: whatever becomes of it, sync() tells.
+  if (before / FLUSH_BYTES != (before + count) / FLUSH_BYTES) sync_file_range(fd_, 0, 0, SYNC_FILE_RANGE_WRITE);
+#endif
 }
 
 void OutputFile::sync() const {

@@ -2,6 +2,7 @@
 // The only file of the room that talks to the operating system.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -31,7 +32,7 @@ class SourceFile {
   int fd_ = -1;
 };
 
-// A temporary file beside `path`, reserved to its full size, which takes the place of `path` at publish().
+// A temporary file beside `path`, of its full size and, but in memory, reserved, which takes the place of `path` at publish().
 // Destroyed unpublished, it removes itself. It holds a lock, so that a later run can tell what a killed one left.
 class OutputFile {
  public:
@@ -40,7 +41,8 @@ class OutputFile {
   ~OutputFile();
   OutputFile(const OutputFile &) = delete;
 
-  void write(const void * from, size_t bytes, int64_t offset) const;
+  // Any worker. What was written begins to go to the disk now and then, so that sync() does not wait for all of it.
+  void write(const void * from, size_t bytes, int64_t offset);
   void sync() const;
   void publish();
 
@@ -56,6 +58,7 @@ class OutputFile {
   std::string temporary_;
   int64_t bytes_;
   int fd_ = -1;
+  std::atomic<int64_t> written_{0};
   bool published_ = false;
 };
 

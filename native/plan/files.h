@@ -31,6 +31,7 @@ struct Scratch {
   std::vector<float> spare;
   std::vector<float> decoded;  // what a measured type makes of the values
   std::vector<float> ones;     // the importance of columns that have none
+  std::vector<float> lanes;    // rows side by side, of rounding with feedback
   std::vector<std::vector<int64_t>> rows;  // the rows wanted at each stage, sources first
 
   std::vector<uint8_t> other_raw;           // rows of tensors that steps read besides
@@ -41,7 +42,7 @@ struct Scratch {
 
   int64_t bytes() const {
     size_t total = raw.capacity() + window.capacity() + encoded.capacity() + other_raw.capacity();
-    total += (values.capacity() + spare.capacity() + decoded.capacity() + ones.capacity() + deltas.capacity() + merged.capacity() + counts.capacity()) * sizeof(float);
+    total += (values.capacity() + spare.capacity() + decoded.capacity() + ones.capacity() + lanes.capacity() + deltas.capacity() + merged.capacity() + counts.capacity()) * sizeof(float);
     for (const auto & list : others) total += list.capacity() * sizeof(float);
     for (const auto & list : rows) total += list.capacity() * sizeof(int64_t);
     return static_cast<int64_t>(total);

@@ -12,6 +12,7 @@ namespace tara::plan {
 namespace {
 
 constexpr int64_t MAX_ELEMENTS = int64_t{1} << 40;
+constexpr int64_t FEEDBACK_COLS = 32;
 
 [[noreturn]] void refuse(const std::string & what, const std::string & reason) {
   throw Error("TARA_PLAN_INVALID", {{"reason", what + ": " + reason}});
@@ -227,6 +228,8 @@ Target parse_target(const Json & json, const Lowered & plan, const std::vector<s
     if (tensor.copies(target.type)) return target;
   }
   if (json.contains("importance")) parse_importance(json.at("importance"), plan, tensor, target);
+  target.feedback = json.value("feedback", false);
+  if (target.feedback && tensor.feedback.rows == 0) refuse(tensor.name, "it has no feedback factor");
   if (!quant::can_encode(target.type, target.importance >= 0)) refuse(tensor.name, std::string("cannot be written as ") + ggml_type_name(target.type));
   for (const Span & part : tensor.parts) {
     if (!quant::can_decode(part.type)) refuse(tensor.name, std::string("cannot be read from ") + ggml_type_name(part.type));
@@ -243,6 +246,11 @@ Tensor parse_tensor(const Json & json, const Lowered & plan, const std::vector<s
   parse_first(json, plan, tensor);
   for (const Json & step : json.at("steps")) tensor.steps.push_back(parse_step(step, plan, tensor));
   if (tensor.rows * tensor.cols != tensor.staged_rows * tensor.staged_cols) refuse(tensor.name, "its steps give another number of elements");
+  if (json.contains("feedback")) {
+    // Rows of whole blocks of every type that takes it.
+    if (tensor.cols % FEEDBACK_COLS != 0) refuse(tensor.name, "its rows are too odd for feedback");
+    tensor.feedback = parse_other(json.at("feedback"), plan, tensor.cols, tensor.cols, tensor.name);
+  }
   for (const Json & target : json.at("to")) tensor.to.push_back(parse_target(target, plan, headers, tensor));
   return tensor;
 }

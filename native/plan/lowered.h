@@ -88,6 +88,8 @@ struct Target {
   // Where the importance of the columns begins in Lowered::importance, or -1; each slice of rows (an expert) has its own.
   int64_t importance = -1;
   int64_t slice_rows = 0;
+  // Rounded, and its errors measured, with the tensor's feedback factor.
+  bool feedback = false;
 };
 
 struct Tensor {
@@ -100,6 +102,7 @@ struct Tensor {
   int64_t cols = 0;
   int64_t staged_rows = 0;  // after the last step
   int64_t staged_cols = 0;
+  Span feedback;  // its factor, [cols, cols]; rows is 0 where there is none
   std::vector<Target> to;
 
   int64_t source_bytes() const;

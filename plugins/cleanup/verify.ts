@@ -13,6 +13,8 @@ export interface Verdict {
 
 export interface VerifyOptions {
   readonly baseDir?: string | undefined;
+  /** Public key of a deployment target's releases. */
+  readonly key?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Asked for only when the path is a deployment target. */
   deployer(): Deployer;
@@ -27,7 +29,7 @@ export async function verify(path: string, options: VerifyOptions): Promise<Verd
     return { ok: issues.length === 0, issues: issues.map((issue) => ({ ...issue, path: basename(path), severity: 'error' })) };
   }
   if (await lstat(join(path, 'current.json')).then(() => true, () => false)) {
-    const { ok, issues } = await options.deployer().verify(path, signal ? { signal } : {});
+    const { ok, issues } = await options.deployer().verify(path, { key: options.key, signal });
     return { ok, issues: issues.map((issue) => ({ ...issue, severity: 'error' })) };
   }
   const { valid, issues } = await examine(path, { baseDir: options.baseDir, signal });

@@ -1,18 +1,17 @@
-/** Durable files: written beside their name, fsynced, renamed; hashed a chunk at a time. */
-import { createHash, randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, lstat, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
+/** Durable files: written beside their name, fsynced, renamed. */
+import { randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { copyFile, link, lstat, open, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-
-const CHUNK = 1 << 20;
+import { asTaraError, TaraError } from 'tara-gguf/plugin';
 
 export const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? 'unknown';
 
 /** A failed write as TARA_DISK_FULL or TARA_WRITE_FAILED; a TaraError stays itself. */
 export function writeError(path: string, thrown: unknown, needed = 0): TaraError {
-  if (thrown instanceof TaraError) return thrown;
   const code = codeOf(thrown);
+  // What the system did not say is a fault of ours.
+  if (thrown instanceof TaraError || !/^E[A-Z0-9]+$/.test(code)) return asTaraError(thrown);
   if (code === 'ENOSPC' || code === 'EDQUOT') return new TaraError('TARA_DISK_FULL', { path, needed }, { cause: thrown });
   return new TaraError('TARA_WRITE_FAILED', { path, reason: code }, { cause: thrown });
 }
@@ -33,23 +32,35 @@ export async function syncFolder(path: string): Promise<void> {
   await folder.close();
 }
 
-/** A new file with this text, fsynced. */
-export async function writeNew(path: string, text: string): Promise<void> {
-  const file = await open(path, 'wx', 0o644);
+/** Whose file it is and who may use it, kept when it is replaced. */
+export type Owner = Pick<Stats, 'mode' | 'uid' | 'gid'>;
+
+/** A new file with these bytes, fsynced. */
+export async function writeNew(path: string, bytes: string | Uint8Array, owner: Owner | number = 0o644): Promise<void> {
+  const file = await open(path, 'wx', typeof owner === 'number' ? owner : owner.mode & 0o7777);
   try {
-    await file.writeFile(text);
+    if (typeof owner !== 'number') {
+      // Only a superuser may give files away; the mode is set after it, since giving away clears bits.
+      await file.chown(owner.uid, owner.gid).catch(() => undefined);
+      await file.chmod(owner.mode & 0o7777);
+    }
+    await file.writeFile(bytes);
     await file.sync();
   } finally {
     await file.close();
   }
 }
 
-/** Puts text at `path` at once; `beforeRename` runs when only the rename is left. */
-export async function replaceFile(path: string, text: string, beforeRename?: () => Promise<void>): Promise<void> {
-  const temporary = join(dirname(path), `.tara-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+const TEMPORARY = /^\.tara-\d+-[0-9a-f]{8}\.tmp$/;
+/** Whether a name is one that a write which was cut short left. */
+export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
+export const temporaryBeside = (path: string): string => join(dirname(path), `.tara-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+
+/** Lets `write` make a file beside `path`, and puts it there at once. */
+export async function replaceBy(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporaryBeside(path);
   try {
-    await writeNew(temporary, text);
-    await beforeRename?.();
+    await write(temporary);
     await rename(temporary, path);
   } catch (thrown) {
     await rm(temporary, { force: true }).catch(() => undefined);
@@ -58,82 +69,33 @@ export async function replaceFile(path: string, text: string, beforeRename?: () 
   await syncFolder(dirname(path));
 }
 
-export interface Digest {
-  readonly bytes: number;
-  readonly sha256: string;
-}
+/** Bytes put at `path` at once. */
+export const replaceFile = (path: string, bytes: string | Uint8Array, owner?: Owner | number): Promise<void> => replaceBy(path, (temporary) => writeNew(temporary, bytes, owner));
 
-async function* chunks(file: FileHandle, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(CHUNK);
-  for (;;) {
-    if (signal?.aborted) throw new TaraError('TARA_ABORTED');
-    const { bytesRead } = await file.read(buffer, 0, CHUNK, null);
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-  }
-}
+/** Where a file system has no second names, or gives none to this file. */
+const NO_LINKS = ['EPERM', 'EXDEV', 'EMLINK', 'ENOTSUP', 'ENOSYS', 'EOPNOTSUPP'];
 
-/** Size and SHA-256 of a regular file; a link is not followed (ELOOP). System errors are thrown. */
-export async function hashFile(path: string, signal?: AbortSignal): Promise<Digest> {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+/** A second name for a file in the target: a hard link, else shared blocks, else a copy that is fsynced. */
+export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
-    const hash = createHash('sha256');
-    let bytes = 0;
-    for await (const chunk of chunks(file, signal)) {
-      hash.update(chunk);
-      bytes += chunk.length;
-    }
-    return { bytes, sha256: hash.digest('hex') };
-  } finally {
-    await file.close();
+    await link(from, to);
+    return;
+  } catch (thrown) {
+    if (!NO_LINKS.includes(codeOf(thrown))) throw thrown;
   }
+  await copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  const file = await open(to, 'r');
+  await file.sync().finally(() => file.close());
 }
 
-async function copyHashing(from: string, to: string, onChunk: (bytes: number) => void, signal: AbortSignal | undefined): Promise<Digest> {
-  const source = await open(from, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch((thrown: unknown) => { throw readError(from, thrown); });
-  try {
-    const target = await open(to, 'wx', 0o644);
-    try {
-      const hash = createHash('sha256');
-      let bytes = 0;
-      for await (const chunk of chunks(source, signal)) {
-        hash.update(chunk);
-        for (let at = 0; at < chunk.length;) at += (await target.write(chunk, at, chunk.length - at, bytes + at)).bytesWritten;
-        bytes += chunk.length;
-        onChunk(chunk.length);
-      }
-      await target.sync();
-      return { bytes, sha256: hash.digest('hex') };
-    } finally {
-      await target.close();
-    }
-  } finally {
-    await source.close();
+/** Whether something on the way from `folder` to the path inside it is a link, which could lead anywhere. */
+export async function isLinked(folder: string, path: string): Promise<boolean> {
+  const parts = path.split('/');
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const stats = await lstat(join(folder, ...parts.slice(0, depth))).catch(() => null);
+    if (stats?.isSymbolicLink()) return true;
   }
-}
-
-/** Shares the source's blocks where the file system can; whether it did. */
-const clone = (from: string, to: string): Promise<boolean> =>
-  copyFile(from, to, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE_FORCE).then(() => true, () => rm(to, { force: true }).then(() => false));
-
-/**
- * A durable copy and the hash of its source. A hard link would share the file with whoever writes the source, so the
- * bytes are cloned (copy on write) or copied. Throws TARA_FILE_CHANGED when the source changes meanwhile.
- */
-export async function copyDurably(from: string, to: string, options: { readonly signal: AbortSignal | undefined; onChunk(bytes: number): void }): Promise<Digest> {
-  const before = await lstat(from).catch((thrown: unknown) => { throw readError(from, thrown); });
-  let digest: Digest;
-  if (await clone(from, to)) {
-    digest = await hashFile(from, options.signal).catch((thrown: unknown) => { throw readError(from, thrown); });
-    const file = await open(to, 'r+');
-    await file.sync().finally(() => file.close());
-    options.onChunk(digest.bytes);
-  } else {
-    digest = await copyHashing(from, to, options.onChunk, options.signal);
-  }
-  const after = await lstat(from).catch((thrown: unknown) => { throw readError(from, thrown); });
-  if (after.size !== before.size || after.mtimeMs !== before.mtimeMs || digest.bytes !== before.size) throw new TaraError('TARA_FILE_CHANGED', { path: from });
-  return digest;
+  return false;
 }
 
 /** Bytes that this user may still write in the file system of a folder; Infinity where it does not say. */

@@ -1,65 +1,45 @@
-/** Verification: every file of a release is read and hashed again, and compared with its manifest. */
-import { lstat, readdir } from 'node:fs/promises';
+/** Verifies what a target serves: the current release of each phase, and the files through which its layout shows them. */
+import { lstat, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError, type VerifyReport } from 'tara-gguf/plugin';
-import { codeOf, hashFile, readError } from './disk.js';
-import { MANIFEST, readCurrent, readManifest, releaseFolder } from './target.js';
+import type { VerifyOptions, VerifyReport } from 'tara-gguf/plugin';
+import { isLinked } from './disk.js';
+import { layoutNamed } from './layouts/index.js';
+import { readPublicKey } from './release/sign.js';
+import { issue, verifyRelease, type Issue } from './release/verify.js';
+import { servedBy } from './served.js';
+import type { Current } from './store/format.js';
+import { readCurrent, readPending } from './store/target.js';
+import type { Work } from './work.js';
 
-type Issue = VerifyReport['issues'][number];
-
-const issue = (code: string, path: string, message: string): Issue => ({ code, path, message });
-
-/** Paths of everything in a folder that is no folder, relative. */
-async function listFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => !entry.isDirectory()).map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1).split('\\').join('/'));
-}
-
-/** A link on the way to a file could lead anywhere. */
-async function isLinked(folder: string, path: string): Promise<boolean> {
-  const parts = path.split('/');
-  for (let depth = 1; depth <= parts.length; depth++) {
-    const stats = await lstat(join(folder, ...parts.slice(0, depth))).catch(() => null);
-    if (stats?.isSymbolicLink()) return true;
-  }
-  return false;
-}
-
-/** What is wrong with a release's files; `expectedManifest` is the hash that current.json has. */
-export async function verifyRelease(target: string, id: string, options: { folder?: string; expectedManifest?: string; signal?: AbortSignal | undefined } = {}): Promise<Issue[]> {
-  const folder = options.folder ?? releaseFolder(target, id);
-  const found = await readManifest(folder, id);
-  if (found === undefined) return [issue('MANIFEST_MISSING', `${id}/${MANIFEST}`, 'the release has no manifest')];
-  if ('fault' in found) return [issue('MANIFEST_INVALID', `${id}/${MANIFEST}`, found.fault)];
-  const { manifest, sha256 } = found;
-  if (options.expectedManifest !== undefined && options.expectedManifest !== sha256) return [issue('MANIFEST_CHANGED', `${id}/${MANIFEST}`, 'it is not the manifest that was deployed')];
+/** A layout's files still lead to what is served, whatever else people wrote into them. */
+async function verifySurface(target: string, current: Current, work: Work, signal: AbortSignal | undefined): Promise<Issue[]> {
   const issues: Issue[] = [];
-  for (const file of manifest.files) {
-    const shown = `${id}/${file.path}`;
-    if (await isLinked(folder, file.path)) {
-      issues.push(issue('FILE_LINK', shown, 'it is a link'));
-      continue;
-    }
-    try {
-      const digest = await hashFile(join(folder, ...file.path.split('/')), options.signal);
-      if (digest.bytes !== file.bytes) issues.push(issue('FILE_SIZE', shown, `it has ${digest.bytes} bytes, ${file.bytes} were deployed`));
-      else if (digest.sha256 !== file.sha256) issues.push(issue('FILE_HASH', shown, 'its bytes are not those that were deployed'));
-    } catch (thrown) {
-      if (thrown instanceof TaraError) throw thrown;
-      issues.push(codeOf(thrown) === 'ENOENT' ? issue('FILE_MISSING', shown, 'it is missing') : issue('FILE_UNREADABLE', shown, codeOf(thrown)));
+  for (const file of layoutNamed(current.layout).files(await servedBy(target, current))) {
+    const path = join(target, ...file.path.split('/'));
+    if (await isLinked(target, file.path)) issues.push(issue('SURFACE_LINK', file.path, 'it is a link'));
+    else if (await lstat(path).then(() => false, () => true)) issues.push(issue('SURFACE_MISSING', file.path, 'it is missing'));
+    else if ('blob' in file) {
+      const digest = await work.hash(path, { signal });
+      if ('fault' in digest || digest.sha256 !== file.blob) issues.push(issue('SURFACE_HASH', file.path, 'its bytes are not those that were deployed'));
+    } else {
+      const text = await readFile(path, 'utf8');
+      const says = await Promise.resolve().then(() => file.merge(text) === text).catch(() => false);
+      if (!says) issues.push(issue('SURFACE_CHANGED', file.path, 'it no longer leads to the current release; deploy again, or roll back and forth'));
     }
   }
-  const known = new Set([MANIFEST, ...manifest.files.map(({ path }) => path)]);
-  for (const path of await listFiles(folder)) if (!known.has(path)) issues.push(issue('FILE_FOREIGN', `${id}/${path}`, 'no manifest lists it'));
   return issues;
 }
 
-/** Verifies the release that current.json names. Throws TARA_FILE_NOT_FOUND, TARA_ABORTED. */
-export async function verifyTarget(target: string, signal?: AbortSignal): Promise<VerifyReport> {
-  await lstat(target).catch((thrown: unknown) => { throw readError(target, thrown); });
+/** Throws TARA_KEY_INVALID, TARA_FILE_NOT_FOUND, TARA_ABORTED. */
+export async function verifyTarget(target: string, { work, key: keyPath, signal }: VerifyOptions & { readonly work: Work }): Promise<VerifyReport> {
+  const key = keyPath === undefined ? undefined : await readPublicKey(keyPath);
   const current = await readCurrent(target);
   if (current === undefined) return { ok: false, issues: [issue('CURRENT_MISSING', 'current.json', 'nothing was deployed here')] };
   if ('fault' in current) return { ok: false, issues: [issue('CURRENT_INVALID', 'current.json', current.fault)] };
-  const issues = await verifyRelease(target, current.release, { expectedManifest: current.manifest, signal });
+  const checks = await Promise.all(Object.values(current.phases).map(({ release, manifest }) => verifyRelease(target, release, { work, key, signal, expectedManifest: manifest })));
+  const issues = checks.flat();
+  if (await readPending(target) !== undefined) issues.push(issue('SWITCH_UNFINISHED', 'pending.json', 'a switch was interrupted; the next deploy-phase, rollback or releases --prune ends it'));
+  // Without sound manifests it is unknown what a layout should say.
+  else if (!issues.some(({ code }) => code.startsWith('MANIFEST'))) issues.push(...await verifySurface(target, current, work, signal));
   return { ok: issues.length === 0, issues };
 }

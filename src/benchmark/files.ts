@@ -58,7 +58,7 @@ export async function planCandidates(model: string, candidates: readonly Candida
     const path = join(folder, `${index}.gguf`);
     const matrix = candidate.imatrix ?? imatrix;
     const output = { id: candidate.name, path, type: candidate.preset, ...(candidate.types && { types: candidate.types }) };
-    const { lowered } = await prepareConversion({ base: model, adapters: [], imatrix: matrix === undefined ? undefined : { path: matrix, name: matrix }, outputs: [output] }, { signal });
+    const { lowered } = await prepareConversion({ base: model, adapters: [], imatrix: matrix === undefined ? undefined : { path: matrix, name: matrix }, feedback: candidate.feedback, outputs: [output] }, { signal });
     const [written] = lowered.outputs;
     if (written) planned.push({ file: described(candidate, written.bytes, written.tensors, matrix !== undefined), lowered, path });
   }

@@ -14,6 +14,8 @@ export interface Candidate {
   readonly types?: Readonly<Record<string, string>> | undefined;
   /** The importance matrix it is to be written with, in place of everybody's. */
   readonly imatrix?: string | undefined;
+  /** Factors for error feedback that it is to be rounded with. */
+  readonly feedback?: string | undefined;
   /** Why, one line each. */
   readonly evidence?: readonly string[] | undefined;
 }

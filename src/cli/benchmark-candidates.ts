@@ -50,11 +50,11 @@ export async function proposedCandidates(context: CoreContext, { model, types, c
     for (const budget of sizes.length > 0 ? sizes : [null]) {
       const name = budget === null ? compression : `${compression} ${formatBytes(budget)}`;
       const sink = context.progress(`searching ${name}`);
-      const { preset, types: own, imatrix, evidence } = await compressor.propose({
+      const { preset, types: own, imatrix, feedback, evidence } = await compressor.propose({
         architecture, tensors, compressionType: compression, quantization: RIVAL, budget, signal, presetBytes: Object.fromEntries(presets.map((one) => [one.preset, one.bytes])),
         measuring: { model, texts: calibration, cacheDir, onProgress: (fraction, detail) => sink.report(fraction, detail), ...(threads !== undefined && { threads }) },
       }).finally(() => sink.done());
-      candidates.push({ name, compressionType: compression, preset, types: own, imatrix, evidence });
+      candidates.push({ name, compressionType: compression, preset, types: own, imatrix, feedback, evidence });
     }
   }
   return candidates;

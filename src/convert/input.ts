@@ -39,6 +39,8 @@ export interface ConvertInput {
   readonly outputs: readonly ConvertOutput[];
   /** An importance matrix for every quantized output, and its name as the file remembers it: as it was typed. */
   readonly imatrix?: { readonly path: string; readonly name: string } | undefined;
+  /** Factors for rounding with error feedback, of every quantized output. */
+  readonly feedback?: string | undefined;
   /** Further keys, after the model's own. */
   readonly metadata?: readonly MetadataEntry[] | undefined;
   /** general.name; otherwise the folder's name. */

@@ -11,6 +11,8 @@ export interface MeasureTypesOptions {
   readonly types: readonly string[];
   /** An importance matrix, GGUF or .dat: types are encoded with it, and errors weighted by it. */
   readonly imatrix?: string | undefined;
+  /** Factors for error feedback: types are rounded with it where they can be, and errors are e H e^T, summed over rows. */
+  readonly feedback?: string | undefined;
   /** Tensors whose names match; all that llama-quantize would quantize when left out. */
   readonly tensors?: RegExp | undefined;
   readonly threads?: number | undefined;
@@ -23,7 +25,10 @@ export interface MeasureTypesOptions {
 /** A tensor as one type. */
 export interface TypeLoss {
   readonly bytes: number;
-  /** The sum over rows and columns of w_c (x - x')^2: x' is the value read back, w_c the importance of its column, 1 without. */
+  /**
+   * The sum over rows and columns of w_c (x - x')^2: x' is the value read back, w_c the importance of its column, 1 without.
+   * Of a tensor with a feedback factor the sum over rows of e H e^T, with H its inputs' second moments.
+   */
   readonly error: number;
   /** Values that the type cannot hold (a scale overflows); they are not in `error`. */
   readonly nan: number;
@@ -47,8 +52,8 @@ export interface MeasuredTensor {
  * give the same numbers to the last bit, with any number of threads. Rejects with TARA_ABORTED, TARA_TYPE_UNKNOWN,
  * TARA_TYPE_NEEDS_IMATRIX, TARA_IMATRIX_INVALID, TARA_OPTION_INVALID, TARA_TENSOR_NOT_FINITE and what readGguf rejects with.
  */
-export async function measureTypes({ input, types, imatrix, tensors, threads, signal, onProgress, pool = sharedPool() }: MeasureTypesOptions): Promise<Map<string, MeasuredTensor>> {
-  const { lowered, facts } = await pool.run<PreparedMeasuring>('convert/measure-plan', { input, types, imatrix, tensors }, { signal });
+export async function measureTypes({ input, types, imatrix, feedback, tensors, threads, signal, onProgress, pool = sharedPool() }: MeasureTypesOptions): Promise<Map<string, MeasuredTensor>> {
+  const { lowered, facts } = await pool.run<PreparedMeasuring>('convert/measure-plan', { input, types, imatrix, feedback, tensors }, { signal });
   const { measured } = await runPlan(lowered, { threads, signal, onProgress });
   const found = new Map(measured.map((one) => [one.tensor, one]));
   return new Map(facts.map(({ name, ne, type, weighted, bytes }) => {

@@ -14,6 +14,7 @@ export * from './gguf/header.js';
 export { checkGgufLora } from './gguf/lora.js';
 export { ARCHITECTURES, checkModel } from './gguf/model.js';
 export { type Imatrix, type ImatrixData, type ImatrixEntry, readImatrix, readImatrixData } from './imatrix.js';
+export { type Feedback, FEEDBACK_FORMAT, readFeedback, takesFeedback } from './feedback.js';
 export { foreignImatrix, isMatrix } from './imatrix-fit.js';
 export { imatrixChunks, mergeImatrix } from './imatrix-merge.js';
 export { encodeImatrix, writeImatrix } from './imatrix-write.js';

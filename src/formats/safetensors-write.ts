@@ -1,4 +1,4 @@
-/** Writes a safetensors file: each tensor's bytes from memory or from a place in another file. */
+/** Writes a safetensors file: each tensor's bytes from memory, from a place in another file, or made when their turn comes. */
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
 import { withFile } from './files.js';
@@ -8,7 +8,7 @@ export interface NewTensor {
   readonly name: string;
   readonly dtype: SafetensorsDtype;
   readonly shape: readonly number[];
-  readonly data: Uint8Array | { readonly path: string; readonly offset: number; readonly bytes: number };
+  readonly data: Uint8Array | { readonly path: string; readonly offset: number; readonly bytes: number } | { readonly bytes: number; readonly make: () => Promise<Uint8Array> };
 }
 
 const PIECE = 1 << 20;
@@ -38,7 +38,8 @@ function headerOf(tensors: readonly NewTensor[], metadata: Readonly<Record<strin
 
 async function writeAll(file: FileHandle, tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<void> {
   await file.writeFile(headerOf(tensors, metadata));
-  for (const { data } of tensors) {
+  for (const { data: given } of tensors) {
+    const data = 'make' in given ? await given.make() : given;
     const bytes = data instanceof Uint8Array ? data.length : data.bytes;
     for (let at = 0; at < bytes; at += PIECE) {
       if (signal?.aborted) throw new TaraError('TARA_ABORTED');

@@ -189,6 +189,13 @@ export interface DeployFile {
   readonly domain?: string;
 }
 
+/** How a target is laid out for those who read it beside releases/ and current.json. */
+export const TARGET_LAYOUTS = ['plain', 'meetara-services', 'meetara-core'] as const;
+export type TargetLayout = (typeof TARGET_LAYOUTS)[number];
+
+/** What a deployment does with each file, in this order. */
+export type DeployStage = 'copy' | 'verify' | 'smoke test';
+
 export interface DeployRequest {
   readonly phase: number;
   readonly files: readonly DeployFile[];
@@ -196,8 +203,22 @@ export interface DeployRequest {
   readonly target: string;
   /** Plain JSON, stored with the release. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** The target's own, else recognised from its files, when omitted. */
+  readonly targetLayout?: TargetLayout | undefined;
+  readonly labels?: Readonly<Record<string, string>> | undefined;
+  /** What becomes checklist.json of the release. */
+  readonly checklist?: unknown;
+  /** PEM file of an Ed25519 private key that the manifest is signed with. */
+  readonly signKey?: string | undefined;
+  /** False: the models are not loaded and asked before the switch. */
+  readonly smokeTest?: boolean | undefined;
+  /** Releases of each phase that stay beside those in use; the plugin's setting when omitted. */
+  readonly keep?: number | undefined;
   readonly signal?: AbortSignal;
+  /** Of the whole deployment. */
   readonly onProgress?: OnProgress;
+  /** Of one file in one stage, 0..1. */
+  readonly onFile?: (stage: DeployStage, path: string, fraction: number) => void;
 }
 
 export interface DeployedFile {
@@ -217,9 +238,25 @@ export interface Release {
   /** Folder of the release. */
   readonly path: string;
   readonly files: readonly DeployedFile[];
+  /** The domains that it answers for. */
+  readonly domains: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** ISO 8601, UTC. */
   readonly createdAt: string;
+  /** One release of each phase is. */
   readonly current: boolean;
+  /** The one of them that answers where no domain fits: the last that was switched to. */
+  readonly primary: boolean;
+}
+
+/** What a model said before it was switched to. */
+export interface SmokeResult {
+  /** Relative to the release's folder. */
+  readonly path: string;
+  readonly loadMs: number;
+  /** From the request to the first token. */
+  readonly firstTokenMs: number;
 }
 
 export interface DeployedRelease {
@@ -230,6 +267,17 @@ export interface DeployedRelease {
   readonly files: readonly DeployedFile[];
   /** The release that was current before. */
   readonly previous: string | null;
+  readonly layout: TargetLayout;
+  /** Bytes that had to be copied; the others were in the target already. */
+  readonly copiedBytes: number;
+  /** Releases that retention removed. */
+  readonly removed: readonly string[];
+  /** What an interrupted command had left, and what became of it. */
+  readonly repaired: readonly string[];
+  /** Empty where no smoke test ran. */
+  readonly smoke: readonly SmokeResult[];
+  /** The switch alone: the rename of current.json and its fsyncs. */
+  readonly switchMs: number;
   readonly seconds: number;
 }
 
@@ -238,14 +286,37 @@ export interface VerifyReport {
   readonly issues: readonly { readonly code: string; readonly path: string; readonly message: string }[];
 }
 
+export interface VerifyOptions {
+  /** PEM file of the public key that every current release must be signed by. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RolledBack {
+  /** Null where the target is as it was before its first deployment. */
+  readonly current: string | null;
+  readonly previous: string | null;
+  readonly repaired: readonly string[];
+  readonly seconds: number;
+}
+
+/** A reader's word that it uses the current releases: retention leaves them alone until it is released. */
+export interface ReaderLease {
+  release(): Promise<void>;
+}
+
 export interface Deployer {
   deploy(request: DeployRequest): Promise<DeployedRelease>;
-  /** Hashes every file of the current release again. */
-  verify(target: string, options?: { readonly signal?: AbortSignal }): Promise<VerifyReport>;
-  /** Makes release `id`, or the one before the current, current; returns the releases' ids. */
-  rollback(target: string, id?: string): Promise<{ readonly current: string; readonly previous: string | null }>;
+  /** Hashes every file of the current releases again. */
+  verify(target: string, options?: VerifyOptions): Promise<VerifyReport>;
+  /** Makes release `id` current, or with none the state before the last switch; `none` takes the target back to before its first deployment. */
+  rollback(target: string, id?: string, options?: VerifyOptions): Promise<RolledBack>;
   /** Newest first. */
   releases(target: string): Promise<readonly Release[]>;
+  /** Removes releases that nobody uses, all but the newest `keep` of each phase; returns their ids. */
+  prune(target: string, options?: { readonly keep?: number | undefined; readonly dryRun?: boolean }): Promise<readonly string[]>;
+  /** Does nothing where the target cannot be written to. */
+  hold(target: string): Promise<ReaderLease>;
 }
 
 export const deployer = createCapability<Deployer>('deployer');
@@ -314,6 +385,8 @@ export interface CompressionProposal {
   readonly evidence: readonly string[];
   /** The importance matrix that the file is to be written with. */
   readonly imatrix?: string;
+  /** Factors for error feedback that it is to be rounded with. */
+  readonly feedback?: string;
   /** The file as it will be, where it was measured. */
   readonly measured?: CompressionMeasured;
 }

@@ -43,6 +43,14 @@ export interface FusionOptions {
   readonly onProgress?: ((fraction: number) => void) | undefined;
 }
 
+export interface FeedbackOptions extends FusionOptions {
+  readonly ridge: number;
+  readonly shrink: number;
+  /** By its place in inputs(). */
+  readonly onFactor: (input: number, factor: Uint8Array) => void;
+  readonly threads?: number | undefined;
+}
+
 const shareOf = (onProgress: FusionOptions['onProgress']) => (progress: unknown): void => {
   const { done, total } = progress as { done: number; total: number };
   onProgress?.(done / total);
@@ -103,6 +111,25 @@ export class Fusion implements Disposable {
       },
     }).done;
     return { factors: factors.sort((a, b) => a.matrix - b.matrix || a.domain - b.domain), unseen: (data as { unseen: string[] }).unseen };
+  }
+
+  /** The inputs that were met, and the weights that read each. */
+  inputs(): { size: number; tensors: string[] }[] {
+    return nativeCall('measure.inputs', { fusion: this.#id }) as { size: number; tensors: string[] }[];
+  }
+
+  /**
+   * Each input's factor for rounding with error feedback, [size, size] in float32: D on the diagonal and M above it, with
+   * M D M^T the moments, `ridge` of their mean diagonal added to it; off-diagonal ones count `shrink`, 0..1. The tensors that no
+   * model multiplied by. Rejects with TARA_ABORTED, TARA_LOGITS_INVALID.
+   */
+  async feedback({ ridge, shrink, onFactor, threads = 0, signal, onProgress }: FeedbackOptions): Promise<string[]> {
+    const { data } = await startJob('measure.feedback', { fusion: this.#id, ridge, shrink, threads }, {
+      signal,
+      onProgress: shareOf(onProgress),
+      onChunk: ({ data: of, blob }) => onFactor((of as { input: number }).input, new Uint8Array(blob ?? new ArrayBuffer(0))),
+    }).done;
+    return (data as { unseen: string[] }).unseen;
   }
 
   [Symbol.dispose](): void {

@@ -6,6 +6,7 @@ export { evaluate } from './evaluate.js';
 export type {
   Against, CompareOptions, Comparison, EvaluateOptions, Evaluation, KlDivergence, Perplexity, TextOptions, Yardstick, YardstickOptions,
 } from './evaluate-types.js';
+export { collectFeedback, type FeedbackInput } from './feedback.js';
 export { collectImatrix, type CollectInput, type CollectOptions } from './imatrix.js';
 export { imatrixFile, type ImatrixInput, type ImatrixOptions, type ImatrixReport } from './imatrix-file.js';
 export { createYardstick } from './yardstick.js';

@@ -6,6 +6,15 @@ export interface ServedFile {
   readonly role: 'model' | 'adapter' | 'config';
   /** The only domain that it is for; null when it serves all. */
   readonly domain: string | null;
+  /** The release it is of, where several are served side by side. */
+  readonly release?: ServedGroup;
+}
+
+/** A release among several. */
+export interface ServedGroup {
+  readonly id: string;
+  /** The domains that it answers for. */
+  readonly domains: readonly string[];
 }
 
 export interface Served {
@@ -16,8 +25,18 @@ export interface Served {
   readonly use: Readonly<Record<string, number>>;
 }
 
-/** A domain that no file is for, such as `none`, is answered by the model that serves all, else by the first one. Undefined without any model. */
-export function servedIn(files: readonly ServedFile[], domain: string): Served | undefined {
+/** The files of the release that answers in a domain; of the first one where none names it. */
+function groupOf(all: readonly ServedFile[], domain: string): readonly ServedFile[] {
+  const group = all.find(({ release }) => release?.domains.includes(domain))?.release ?? all.find(({ release }) => release !== undefined)?.release;
+  return group === undefined ? all : all.filter(({ release }) => release?.id === group.id);
+}
+
+/**
+ * A domain that no file is for, such as `none`, is answered by the model that serves all, else by the first one; of several
+ * releases, by the first. Undefined without any model.
+ */
+export function servedIn(all: readonly ServedFile[], domain: string): Served | undefined {
+  const files = groupOf(all, domain);
   const models = files.filter(({ role }) => role === 'model');
   const own = models.find((file) => file.domain === domain);
   if (own) return { path: own.path, adapters: {}, use: {} };
@@ -27,5 +46,5 @@ export function servedIn(files: readonly ServedFile[], domain: string): Served |
   return { path: shared.path, adapters, use: Object.hasOwn(adapters, domain) ? { [domain]: 1 } : {} };
 }
 
-/** The domains that some file is for, in order. */
-export const servedDomains = (files: readonly ServedFile[]): string[] => [...new Set(files.flatMap(({ domain }) => (domain === null ? [] : [domain])))];
+/** The domains that some file or release is for, in order. */
+export const servedDomains = (files: readonly ServedFile[]): string[] => [...new Set(files.flatMap(({ domain, release }) => [...(domain === null ? [] : [domain]), ...release?.domains ?? []]))];

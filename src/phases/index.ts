@@ -12,4 +12,5 @@ export {
 export { registryAccess, type RegistryAccess } from './service.js';
 export type { CleanupPlan } from './registry/build-store.js';
 export type { DomainChange, NewDomain } from './registry/domain-store.js';
+export type { Checklist, ChecklistItem, ChecklistVerdict, Waiver } from './types.js';
 export type { Build, BuildFile, BuildResult, BuildStatus, Domain, EventKind, Metrics, NewRelease, Phase, RegistryEvent, Release, ReleaseStatus } from './types.js';

@@ -129,4 +129,40 @@ export type EventKind =
   | 'phase.created' | 'phase.status' | 'phase.settings' | 'phase.current'
   | 'domain.added' | 'domain.status' | 'domain.updated'
   | 'build.started' | 'build.good' | 'build.failed' | 'build.cleaned'
-  | 'release.recorded' | 'release.current' | 'release.removed';
+  | 'release.recorded' | 'release.current' | 'release.retired' | 'release.removed'
+  | 'deploy.failed' | 'deploy.repaired'
+  | 'checklist.run' | 'checklist.waived' | 'phase.owner';
+
+export type ChecklistVerdict = 'pass' | 'fail' | 'waived';
+
+export interface ChecklistItem {
+  /** Stable, in lower case with dashes. */
+  readonly item: string;
+  /** What must be true. */
+  readonly title: string;
+  readonly verdict: ChecklistVerdict;
+  /** What the check found, in one line. */
+  readonly finding: string;
+  /** Figures, files and answers that the finding rests on. */
+  readonly evidence: Metrics;
+  /** Who waived it, and why; only where the check failed. */
+  readonly waiver?: Waiver;
+}
+
+export interface Waiver {
+  readonly reason: string;
+  readonly by: string;
+  readonly at: string;
+}
+
+/** One run of the production checklist. */
+export interface Checklist {
+  readonly phase: number;
+  /** The build that was checked. */
+  readonly build: number;
+  /** Nothing failed without a waiver. */
+  readonly ready: boolean;
+  readonly owner: string | null;
+  readonly items: readonly ChecklistItem[];
+  readonly at: string;
+}

@@ -120,6 +120,15 @@ function lowerTensor(spans: Spans, tables: Tables, tensor: PlanTensor, buffers: 
   return { json: { name: tensor.name, ...wanted, transposed, ...first.json, steps }, memoryBytes: held + buffers * block };
 }
 
+/** The one feedback factor of a tensor's targets, held while the tensor is made: as read and as laid out for the rows. */
+function lowerFeedback(spans: Spans, { name, to }: PlanTensor): { readonly json: object; readonly memoryBytes: number } {
+  const [first, ...others] = to.flatMap(({ feedback }) => (feedback === undefined ? [] : [feedback]));
+  if (first === undefined) return { json: {}, memoryBytes: 0 };
+  if (others.some(({ src, tensor }) => src !== first.src || tensor !== first.tensor)) throw invalid(`${name}: its targets have several feedback factors`);
+  const span = spans.find(first);
+  return { json: { feedback: { ...lowerSpan(span, matrixOf(span.ne)), name: first.tensor } }, memoryBytes: 8 * elements(span.ne) };
+}
+
 /**
  * Reads the sources' headers, so it may take a while for many tensors: run it in a worker during a
  * build. Throws TARA_FILE_CHANGED, TARA_PLAN_INVALID, TARA_TENSOR_MISSING, TARA_TENSOR_SHAPE,
@@ -136,7 +145,7 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
   const paths = ids.map((id) => plan.outputs[id]?.path ?? null);
   const written = paths.filter((path) => path !== null);
   if (new Set(written).size !== written.length) throw invalid('two outputs have the same path');
-  const targets = new Map<PlanTensor, { out: number; type: number; offset: number; importance?: { first: number; rows: number } }[]>();
+  const targets = new Map<PlanTensor, { out: number; type: number; offset: number; importance?: { first: number; rows: number }; feedback?: boolean }[]>();
   for (const [out, { tensors }] of layouts.entries()) {
     for (const { source, type, offset } of tensors) targets.set(source, [...(targets.get(source) ?? []), { out, type: ggmlType(type).id, offset }]);
   }
@@ -146,12 +155,14 @@ export async function lower(p: PlanWithBlobs, options: { signal?: AbortSignal | 
     const stray = tensor.to.find(({ out }) => !Object.hasOwn(plan.outputs, out));
     if (stray !== undefined) throw invalid(`${tensor.name}: there is no output ${stray.out}`);
     const lowered = lowerTensor(spans, tables, tensor, paths.includes(null) ? MEASURING_BUFFERS : BUFFERS);
-    memoryBytes = Math.max(memoryBytes, lowered.memoryBytes);
     for (const target of targets.get(tensor) ?? []) {
       const imatrix = tensor.to.find(({ out }) => out === ids[target.out])?.imatrix;
       if (imatrix !== undefined) target.importance = importance.place(imatrix, tensor.name, tensor.ne);
+      if (tensor.to.find(({ out }) => out === ids[target.out])?.feedback !== undefined) target.feedback = true;
     }
-    return { ...lowered.json, to: targets.get(tensor) ?? [] };
+    const feedback = lowerFeedback(spans, tensor);
+    memoryBytes = Math.max(memoryBytes, lowered.memoryBytes + feedback.memoryBytes);
+    return { ...lowered.json, ...feedback.json, to: targets.get(tensor) ?? [] };
   });
   const sources = Object.values(plan.sources).map(({ path, size, mtimeMs }) => ({ path, size, mtimeMs }));
   const outputs = layouts.map(({ bytes }, index) => ({ path: paths[index] ?? null, bytes }));

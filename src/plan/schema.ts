@@ -129,6 +129,8 @@ export const tensor = z.strictObject({
     name: z.string().min(1).max(63).optional(),
     /** The importance of the tensor's columns, from a source of the format imatrix. */
     imatrix: tensorRef.optional(),
+    /** Rounded with error feedback: the factor of its inputs' second moments, [cols, cols], M above D. */
+    feedback: tensorRef.optional(),
   })),
 });
 

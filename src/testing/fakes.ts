@@ -51,11 +51,11 @@ export function fakeDeployer(): Deployer {
     deploy: ({ phase, files, target }): Promise<DeployedRelease> => {
       const state = of(target);
       const id = `r${state.releases.length + 1}`;
-      const release = { id, phase, path: `${target}/releases/${id}`, files: files.map(({ path, role, domain = null }) => ({ path, role, domain, bytes: 0, sha256: '' })), createdAt: new Date(0).toISOString(), current: true };
+      const release = { id, phase, path: `${target}/releases/${id}`, files: files.map(({ path, role, domain = null }) => ({ path, role, domain, bytes: 0, sha256: '' })), domains: [], labels: {}, metadata: {}, createdAt: new Date(0).toISOString(), current: true, primary: true };
       const previous = state.current;
       state.releases.unshift(release);
       state.current = id;
-      return Promise.resolve({ id, target, path: release.path, files: release.files, previous, seconds: 0 });
+      return Promise.resolve({ id, target, path: release.path, files: release.files, previous, layout: 'plain', copiedBytes: 0, removed: [], repaired: [], smoke: [], switchMs: 0, seconds: 0 });
     },
     verify: () => Promise.resolve({ ok: true, issues: [] }),
     rollback: async (target, id) => {
@@ -65,9 +65,11 @@ export function fakeDeployer(): Deployer {
       if (wanted === undefined) throw new TaraError('TARA_INTERNAL', { reason: `the fake deployer has no release ${id ?? 'before the current one'}` });
       const previous = state.current;
       state.current = wanted.id;
-      return { current: wanted.id, previous };
+      return { current: wanted.id, previous, repaired: [], seconds: 0 };
     },
-    releases: (target) => Promise.resolve(of(target).releases.map((release) => ({ ...release, current: release.id === of(target).current }))),
+    releases: (target) => Promise.resolve(of(target).releases.map((release) => ({ ...release, current: release.id === of(target).current, primary: release.id === of(target).current }))),
+    prune: () => Promise.resolve([]),
+    hold: () => Promise.resolve({ release: () => Promise.resolve() }),
   };
 }
 

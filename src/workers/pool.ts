@@ -1,7 +1,7 @@
 /** A pool of worker threads; failures keep their codes and cancelling never kills a thread. */
 import { availableParallelism } from 'node:os';
-import { isAbsolute, join } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { isAbsolute, join, relative, sep } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Piscina } from 'piscina';
 import { fromPlain, TaraError, type ErrorFields } from '../errors.js';
 import { packageRoot } from '../package-root.js';
@@ -35,8 +35,14 @@ export type PoolAnswer = { readonly ok: true; readonly output: unknown } | { rea
 /** Workers run compiled code, also when the caller is a source file under a test runner. */
 const compiled = (path: string): string => join(packageRoot(), 'dist', 'src', path);
 
+/** A module beside a source file under a test runner is its compiled one. */
+function compiledUrl(url: string): string {
+  const inside = relative(packageRoot(), fileURLToPath(url));
+  return inside.startsWith(`plugins${sep}`) || inside.startsWith(`src${sep}`) ? pathToFileURL(join(packageRoot(), 'dist', inside)).href : url;
+}
+
 function moduleUrl(module: string): string {
-  if (module.startsWith('file:')) return module;
+  if (module.startsWith('file:')) return compiledUrl(module);
   return pathToFileURL(isAbsolute(module) ? module : compiled(`${module}.js`)).href;
 }
 

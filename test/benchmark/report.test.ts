@@ -8,7 +8,7 @@ import type { Benchmark } from '../../src/benchmark/index.js';
 import { writeReport } from '../../src/benchmark/index.js';
 import page from '../../src/benchmark/report/page.js';
 import { bitsOf, bytesByPart, placeOf } from '../../src/benchmark/report/groups.js';
-import { significant } from '../../src/benchmark/report/text.js';
+import { significant } from '../../src/page/text.js';
 import type { Pool } from '../../src/workers/index.js';
 import { chromium, open } from './chromium.js';
 import { CHOICES, row, sampleBenchmark } from './sample.js';

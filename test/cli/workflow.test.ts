@@ -7,17 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readGguf, metadataOf } from '../../src/formats/index.js';
 import { tinyAdapter } from '../convert/tiny.js';
-import { NARROW, writeLlama } from '../plan/synthetic.js';
+import { CHAIN_WIDTH, writeChainModel } from '../support/tiny-model.js';
 
 const CLI = fileURLToPath(new URL('../../bin/tara-gguf.js', import.meta.url));
 let folder: string;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'tara-workflow-'));
-  await writeLlama(join(folder, 'base.gguf'), NARROW);
+  await writeChainModel(join(folder, 'base.gguf'), 'abc');
   const adapters = join(folder, 'models', 'adapters');
   mkdirSync(adapters, { recursive: true });
-  for (const name of ['healthcare', 'business']) tinyAdapter(adapters, name, { 'model.layers.0.self_attn.q_proj': [NARROW.width, NARROW.width] });
+  for (const name of ['healthcare', 'business']) tinyAdapter(adapters, name, { 'model.layers.0.self_attn.q_proj': [CHAIN_WIDTH, CHAIN_WIDTH] });
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -44,7 +44,7 @@ function world(layers: number, spreads: readonly number[], truth: (part: number,
 const uniform = (variables: readonly Variable[], type: string): Types => Object.fromEntries(variables.map(({ name }) => [name, type]));
 const inputOf = ({ variables, measure }: World, budget: number, more: Partial<SearchInput> = {}): SearchInput => {
   const types = uniform(variables, 'q4_1');
-  return { variables, measure, preset: { types, bytes: HEADER + bytesOf(variables, types) }, fixedBytes: HEADER, budget, trials: 12, ...more };
+  return { variables, measure, preset: { types, bytes: HEADER + bytesOf(variables, types) }, fixedBytes: HEADER, budget, trials: 12, feedback: false, ...more };
 };
 
 const worlds = fc

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "quant/lanes/group.h"
+#include "quant/lanes/moves.h"
 
 namespace tara::quant {
 
@@ -51,7 +52,7 @@ LANE_INLINE RangeScales<SUBS, TOP> weighted_scales(const RangeFit * fits, const 
 
 // L of N values with the rounded scale d and minimum m; where d is 0 the search's L survive.
 template <int N, int TOP>
-LANE_INLINE void range_indices(const F * x, const RangeFit & fit, F d, F m, I * l) {
+LANE_INLINE void rounded_indices(const F * x, const RangeFit & fit, F d, F m, I * l) {
   const I none = d == all(0.0f);
   for (int i = 0; i < N; ++i) l[i] = index_of<0, TOP>((x[i] + m) / d);
   if (!any(none)) return;
@@ -116,7 +117,7 @@ I encode_q45(const Group & group) {
   const F d = from_half(scales.d), d_min = from_half(scales.d_min);
   for (int j = 0; j < SUBS; ++j) {
     I l[N];
-    range_indices<N, TOP>(x + N * j, fits[j], d * to_float(scales.scale[j]), d_min * to_float(scales.min[j]), l);
+    rounded_indices<N, TOP>(x + N * j, fits[j], d * to_float(scales.scale[j]), d_min * to_float(scales.min[j]), l);
     for (int i = 0; i < N / 4; ++i) {
       const I four = bytes(l[4 * i], l[4 * i + 1], l[4 * i + 2], l[4 * i + 3]);
       I & nibbles = low[8 * (j / 2) + i];
@@ -171,7 +172,7 @@ I encode_q2(const Group & group) {
   for (int j = 0; j < SUBS; ++j) {
     packed[j] = (scales.scale[j] | scales.min[j] << 4) & all(255);
     I l[N];
-    range_indices<N, 3>(x + N * j, fits[j], d * to_float(packed[j] & all(15)), d_min * to_float(packed[j] >> 4), l);
+    rounded_indices<N, 3>(x + N * j, fits[j], d * to_float(packed[j] & all(15)), d_min * to_float(packed[j] >> 4), l);
     for (int i = 0; i < N / 4; ++i) place_two_bits(bytes(l[4 * i], l[4 * i + 1], l[4 * i + 2], l[4 * i + 3]), j, i, words + 4);
   }
   for (int k = 0; k < 4; ++k) words[k] = bytes(packed[4 * k], packed[4 * k + 1], packed[4 * k + 2], packed[4 * k + 3]);
@@ -203,8 +204,7 @@ I encode_q3(const Group & group) {
     for (int j = 0; j < SUBS; ++j) six[j] = searched_index<32>(of_scales, scale[j]);
     d = to_half(of_scales.scale);
   } else {
-    constexpr int SIDE = 2;
-    for (int j = 0; j < SUBS; j += SIDE) fit_by_moves<N, -4, 3, SIDE>(x + N * j, moved + N * j, scale + j);
+    fit_by_moves<N, -4, 3, SUBS>(x, moved, scale);
     for (int j = 0; j < SUBS; ++j) {
       bad = bad | ~(abs(sum_of<N>(x + N * j)) <= all(FLOAT_MAX));
     }

@@ -21,6 +21,11 @@
 
 #define LANE_INLINE static inline __attribute__((always_inline))
 #define LANE_METHOD inline __attribute__((always_inline))
+#if defined(__clang__)
+#define LANE_UNROLL
+#else
+#define LANE_UNROLL _Pragma("GCC unroll 8")
+#endif
 
 namespace tara::quant {
 
@@ -144,15 +149,22 @@ LANE_INLINE Vf sqrt(Vf a) {
 }
 LANE_INLINE F sqrt(F a) { return {sqrt(a.lo), sqrt(a.hi)}; }
 
-// Whether any lane of a mask is set.
-LANE_INLINE bool any(I mask) {
-  const Vi both = mask.lo | mask.hi;
-  uint64_t words[WIDTH / 2];
-  std::memcpy(words, &both, sizeof both);
-  uint64_t seen = 0;
-  for (int i = 0; i < WIDTH / 2; ++i) seen |= words[i];
-  return seen != 0;
+// The lanes of a mask that are set, as bits.
+LANE_INLINE uint32_t bits_set(Vi mask) {
+#if defined(__AVX512F__) && TARA_LANE_WIDTH == 16
+  return _mm512_movepi32_mask((__m512i)mask);
+#elif defined(__AVX2__) && TARA_LANE_WIDTH == 8
+  return static_cast<uint32_t>(_mm256_movemask_ps((__m256)mask));
+#elif defined(__SSE2__) && TARA_LANE_WIDTH == 4
+  return static_cast<uint32_t>(_mm_movemask_ps((__m128)mask));
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < WIDTH; ++i) bits |= static_cast<uint32_t>(mask[i] & 1) << i;
+  return bits;
+#endif
 }
+LANE_INLINE uint32_t bits_set(I mask) { return bits_set(mask.lo) | bits_set(mask.hi) << WIDTH; }
+LANE_INLINE bool any(I mask) { return bits_set(mask.lo | mask.hi) != 0; }
 
 // One value for each lane, by memory.
 LANE_INLINE F load(const float * from) {
@@ -161,6 +173,9 @@ LANE_INLINE F load(const float * from) {
   return to;
 }
 LANE_INLINE void store(int32_t * to, I from) { std::memcpy(to, &from, sizeof from); }
+LANE_INLINE void copy_lane(F & to, int to_lane, const F & from, int from_lane) {
+  std::memcpy(reinterpret_cast<char *>(&to) + 4 * to_lane, reinterpret_cast<const char *>(&from) + 4 * from_lane, 4);
+}
 
 // The scalar code rounds to an integer by adding 1.5 * 2^23 and taking the bits: exact, ties to even, up to 4194303.
 // Beyond that it wraps and NaN gives 0; the same bit operations do the same here.

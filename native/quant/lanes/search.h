@@ -15,6 +15,9 @@ namespace {
 constexpr float GROUP_EPSILON = 1e-15f;  // a group whose largest value is below it is all zero
 constexpr float FLOAT_MAX = 0x1.fffffep+127f;
 
+// What the indices of a try can leave of their range, and is cut.
+enum class Cut { none, above, both };
+
 // ---- values ~ scale * L + min, L in 0..TOP
 
 struct RangeFit {
@@ -35,14 +38,29 @@ constexpr RangeSearch WITH_IMPORTANCE{-0.9f, 0.05f, 36};
 
 enum class Error { squared, absolute };
 
-template <int TOP>
+template <int TOP, Cut CUT = Cut::both>
 LANE_INLINE F range_index(F x, F inverse, F offset) {
-  return nearest(at_most(at_least_zero(inverse * (x - offset)), float(TOP)));
+  F a = inverse * (x - offset);
+  if constexpr (CUT == Cut::both) a = at_least_zero(a);
+  if constexpr (CUT != Cut::none) a = at_most(a, float(TOP));
+  return nearest(a);
 }
 
-// Whether an index of the values low..high would wrap: rounding is monotonic, so the two ends bound all between them.
-LANE_INLINE I out_of_range(F inverse, F low, F high, F offset) {
-  return out_of_round_range(inverse * (low - offset)) | out_of_round_range(inverse * (high - offset));
+template <int N, int TOP, Cut CUT>
+LANE_INLINE void range_indices(const F * x, F inverse, F offset, F * l) {
+  LANE_UNROLL
+  for (int i = 0; i < N; ++i) l[i] = range_index<TOP, CUT>(x[i], inverse, offset);
+}
+
+// The lanes in which an index of the values low..high would wrap. Rounding is monotonic, so the two ends bound all between
+// them; by the ends too, what no lane can leave is not cut: in most tries of ordinary weights nothing.
+template <int N, int TOP>
+LANE_INLINE I range_indices(const F * x, F inverse, F low, F high, F offset, F * l) {
+  const F first = inverse * (low - offset), last = inverse * (high - offset);
+  if (any(first < all(-0.5f) | last < all(-0.5f))) range_indices<N, TOP, Cut::both>(x, inverse, offset, l);
+  else if (any(first >= all(TOP + 0.5f) | last >= all(TOP + 0.5f))) range_indices<N, TOP, Cut::above>(x, inverse, offset, l);
+  else range_indices<N, TOP, Cut::none>(x, inverse, offset, l);
+  return out_of_round_range(first) | out_of_round_range(last);
 }
 
 template <Error ERROR>
@@ -75,12 +93,10 @@ void fit_ranges(const F * x, const F * w, RangeSearch search, RangeFit * fits, I
     fit.inverse = all(float(TOP)) / (high[g] - fit.min);
     fit.offset = fit.min;
     fit.scale = all(1.0f) / fit.inverse;
-    wild = wild | (~fit.flat & out_of_range(fit.inverse, low[g], high[g], fit.min));
+    F l[N];
+    wild = wild | (~fit.flat & range_indices<N, TOP>(xg, fit.inverse, low[g], high[g], fit.min, l));
     best[g] = all(0.0f);
-    for (int i = 0; i < N; ++i) {
-      const F l = range_index<TOP>(xg[i], fit.inverse, fit.min);
-      best[g] = best[g] + weighed<ERROR>(fit.scale * l + fit.min - xg[i], wg[i]);
-    }
+    for (int i = 0; i < N; ++i) best[g] = best[g] + weighed<ERROR>(fit.scale * l[i] + fit.min - xg[i], wg[i]);
   }
   for (int t = 0; t <= search.last; ++t) {
     const F steps = all(search.first + search.step * float(t) + float(TOP));
@@ -91,10 +107,10 @@ void fit_ranges(const F * x, const F * w, RangeSearch search, RangeFit * fits, I
       const F * wg = w + N * g;
       F * lg = l + N * g;
       const F offset = fits[g].min, inverse_g = steps / (high[g] - offset);
-      wild = wild | (~fits[g].flat & out_of_range(inverse_g, low[g], high[g], offset));
       // Indices first, sums after: each loop's chains are short enough for the CPU to run several of them at once.
-      for (int i = 0; i < N; ++i) lg[i] = range_index<TOP>(xg[i], inverse_g, offset);
+      wild = wild | (~fits[g].flat & range_indices<N, TOP>(xg, inverse_g, low[g], high[g], offset, lg));
       F sum_l = all(0.0f), sum_l2 = all(0.0f), sum_xl = all(0.0f);
+      LANE_UNROLL
       for (int i = 0; i < N; ++i) {
         const F wl = wg[i] * lg[i];
         sum_l = sum_l + wl;
@@ -116,6 +132,7 @@ void fit_ranges(const F * x, const F * w, RangeSearch search, RangeFit * fits, I
       const F * lg = l + N * g;
       const F scale_g = scale[g], least_g = least[g];
       F error = all(0.0f);
+      LANE_UNROLL
       for (int i = 0; i < N; ++i) error = error + weighed<ERROR>(scale_g * lg[i] + least_g - xg[i], wg[i]);
       const I better = usable[g] & (error < best[g]);
       RangeFit & fit = fits[g];
@@ -161,9 +178,6 @@ LANE_INLINE F extreme(const F * x, F & magnitude) {
   }
   return value;
 }
-
-// What of -TOP..TOP-1 the indices of a try can leave, and is cut.
-enum class Cut { none, above, both };
 
 // The whole number nearest to a.
 template <int TOP, Cut CUT>
@@ -240,52 +254,6 @@ SymmetricFit fit_symmetric(const F * x, const F * w, I & bad) {
 template <int TOP>
 LANE_INLINE I searched_index(const SymmetricFit & fit, F x) {
   return ~fit.zero & (truncate(symmetric_index<TOP, Cut::both>(fit.inverse * x)) + all(TOP));
-}
-
-// One move of each value in turn, five rounds at most; a round without a move in any lane ends it, and for a lane that
-// is done another round changes nothing. Each move waits for the one before, so SIDE groups of N values go side by side.
-template <int N, int LOW, int HIGH, int SIDE>
-void fit_by_moves(const F * x, F * l, F * scale) {
-  F sum_xl[SIDE], sum_l2[SIDE];
-  I zero[SIDE];
-  for (int g = 0; g < SIDE; ++g) {
-    F magnitude;
-    const F value = extreme<N>(x + N * g, magnitude);
-    zero[g] = magnitude < all(GROUP_EPSILON);
-    const F inverse = all(float(LOW)) / value;
-    sum_xl[g] = sum_l2[g] = all(0.0f);
-    for (int i = N * g; i < N * g + N; ++i) {
-      l[i] = to_float(max(all(LOW), min(all(HIGH), nearest_int(inverse * x[i]))));
-      const F w = x[i] * x[i];
-      sum_xl[g] = sum_xl[g] + w * x[i] * l[i];
-      sum_l2[g] = sum_l2[g] + w * l[i] * l[i];
-    }
-  }
-  for (int round = 0; round < 5; ++round) {
-    I moved = all(0);
-    for (int i = 0; i < N; ++i) {
-      for (int g = 0; g < SIDE; ++g) {
-        const F value = x[N * g + i], old = l[N * g + i];
-        const F w = value * value, wx = w * value;
-        F xl = sum_xl[g] - wx * old;
-        F l2 = sum_l2[g] - w * old * old;
-        const F next = to_float(max(all(LOW), min(all(HIGH), nearest_int(value * l2 / xl))));
-        const I tried = (xl > all(0.0f)) & (next != old);
-        xl = xl + wx * next;
-        l2 = l2 + w * next * next;
-        const I better = tried & (l2 > all(0.0f)) & (xl * xl * sum_l2[g] > sum_xl[g] * sum_xl[g] * l2);
-        l[N * g + i] = select(better, next, old);
-        sum_xl[g] = select(better, xl, sum_xl[g]);
-        sum_l2[g] = select(better, l2, sum_l2[g]);
-        moved = moved | (better & ~zero[g]);
-      }
-    }
-    if (!any(moved)) break;
-  }
-  for (int g = 0; g < SIDE; ++g) {
-    for (int i = N * g; i < N * g + N; ++i) l[i] = keep(~zero[g], l[i] - all(float(LOW)));
-    scale[g] = keep(~zero[g] & (sum_l2[g] > all(0.0f)), sum_xl[g] / sum_l2[g]);
-  }
 }
 
 // ---- scales ~ scale * L, L in 0..TOP

@@ -7,7 +7,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { collectImatrix, convert, createTaraEngine, measureTypes, planSizes, readGguf, writeImatrix, type Engine, type MeasuredTensor } from 'tara-gguf';
+import { collectFeedback, collectImatrix, convert, createTaraEngine, measureTypes, planSizes, readGguf, writeImatrix, type Engine, type MeasuredTensor } from 'tara-gguf';
+import { TaraError } from 'tara-gguf/plugin';
 import { z } from 'zod';
 import { Cache, contentHash, keyOf } from './cache.js';
 import { CANDIDATE_TYPES, LOW_TYPES, padded, variablesOf } from './candidates.js';
@@ -38,14 +39,15 @@ export interface HybridOptions {
 }
 
 export interface HybridResult extends SearchResult {
-  /** The importance matrix that the file must be written with. */
+  /** The importance matrix that the file must be written with, and the factors for error feedback where it is to be rounded so. */
   readonly imatrix: string;
+  readonly feedback: string | undefined;
   /** Text lines that say what was found. */
   readonly evidence: readonly string[];
 }
 
 /** Changes when measurements of an earlier version would mean something else. */
-const VERSION = '1';
+const VERSION = '2';
 const CALIBRATION_CHUNKS = 40;
 const TRIALS = 8;
 /** Files below are wanted small enough for the slow types. */
@@ -64,10 +66,25 @@ async function importance(options: HybridOptions, engine: Engine, texts: TextFil
   if (await stat(path).then(() => true, () => false)) return path;
   const { model, threads, signal } = options;
   const chunks = Math.ceil(CALIBRATION_CHUNKS / texts.calibration.length);
-  const tell = share(0.01, 0.15, options.onProgress);
+  const tell = share(0.01, 0.1, options.onProgress);
   const data = await collectImatrix({ engine, model, text: texts.calibration, chunks, threads, signal, onProgress: (fraction) => tell(fraction, 'importance matrix') });
   await writeImatrix(path, data);
   return path;
+}
+
+/** Factors for error feedback; undefined where the inputs' moments take too much memory. */
+async function feedbackOf({ model, threads, signal, onProgress }: HybridOptions, engine: Engine, texts: TextFiles, cache: Cache): Promise<string | undefined> {
+  const path = cache.path('feedback.safetensors');
+  if (await stat(path).then(() => true, () => false)) return path;
+  const chunks = Math.ceil(CALIBRATION_CHUNKS / texts.calibration.length);
+  const tell = share(0.1, 0.18, onProgress);
+  try {
+    await collectFeedback({ engine, model, text: texts.calibration, output: path, chunks, threads, signal, onProgress: tell });
+    return path;
+  } catch (error) {
+    if (error instanceof TaraError && error.code === 'TARA_OUT_OF_MEMORY') return undefined;
+    throw error;
+  }
 }
 
 /** Candidates for the bits a weight that the file may have. */
@@ -79,13 +96,13 @@ async function typesFor({ model, budget, preset, signal }: HybridOptions): Promi
   return (bytes * 8) / weights < LOW_BITS ? [...CANDIDATE_TYPES, ...LOW_TYPES] : CANDIDATE_TYPES;
 }
 
-async function rounding(options: HybridOptions, types: readonly string[], imatrix: string, cache: Cache): Promise<Variable[]> {
+async function rounding(options: HybridOptions, types: readonly string[], imatrix: string, feedback: string | undefined, cache: Cache): Promise<Variable[]> {
   const known = await cache.read('errors.json', errorsSchema);
   if (known) return variablesOf(new Map(known as [string, MeasuredTensor][]));
   const { model, threads, signal } = options;
-  const tell = share(0.15, 0.2, options.onProgress);
+  const tell = share(0.18, 0.25, options.onProgress);
   const measured = await measureTypes({
-    input: model, types, imatrix, threads, signal,
+    input: model, types, imatrix, feedback, threads, signal,
     onProgress: ({ bytesRead, bytesTotal, tensor }) => tell(bytesTotal > 0 ? bytesRead / bytesTotal : 0, `rounding errors of ${tensor}`),
   });
   await cache.write('errors.json', [...measured]);
@@ -108,6 +125,11 @@ async function presetFile({ model, preset, threads, signal }: HybridOptions, var
 
 const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
 
+function roundingLine({ mixes: { feedback, plain } }: SearchResult): string[] {
+  if (!feedback || !plain) return ['rounded without error feedback: the moments of the inputs take too much memory'];
+  return [`KL divergence of the mix rounded with error feedback ${feedback.kld.toPrecision(3)}, without ${plain.kld.toPrecision(3)}`];
+}
+
 function evidenceOf({ preset }: HybridOptions, result: SearchResult, variables: readonly Variable[]): string[] {
   const { measured, preset: stock } = result;
   const ratio = measured.kld / stock.measured.kld;
@@ -121,6 +143,7 @@ function evidenceOf({ preset }: HybridOptions, result: SearchResult, variables: 
       : `a mix of ${result.bytes} bytes beside ${preset} with ${stock.bytes}`,
     `KL divergence ${measured.kld.toPrecision(3)} ± ${measured.error.toPrecision(2)} (${preset}: ${stock.measured.kld.toPrecision(3)}, ratio ${ratio.toFixed(2)}), most likely token agrees ${percent(measured.agreement)} (${percent(stock.measured.agreement)}), perplexity ${measured.perplexity.toPrecision(4)} (${stock.measured.perplexity.toPrecision(4)})`,
     `measured on ${measured.chunks.length} chunks of 512 tokens that nothing was chosen by, against the unquantized model, both with the same importance matrix`,
+    ...roundingLine(result),
     `of the weights: ${types}; ${result.trials} trials of swapped types`,
   ];
 }
@@ -141,10 +164,11 @@ export async function searchHybrid(options: HybridOptions): Promise<HybridResult
     const matrix = options.imatrix === undefined ? '' : await contentHash(options.imatrix, signal);
     const cache = await Cache.open(cacheDir, keyOf(VERSION, await contentHash(model, signal), texts.hash, types.join(), matrix));
     const imatrix = await importance(options, engine, texts, cache);
-    const all = await rounding(options, types, imatrix, cache);
+    const feedback = await feedbackOf(options, engine, texts, cache);
+    const all = await rounding(options, types, imatrix, feedback, cache);
     const stock = await presetFile(options, all, imatrix, workDir);
     const variables = all.filter(({ name }) => stock.types[name] !== undefined);
-    await using judge = await Judge.open({ engine, model, imatrix, preset: name, samples: texts.samples, workDir, cache, threads, signal });
+    await using judge = await Judge.open({ engine, model, imatrix, feedback, preset: name, samples: texts.samples, workDir, cache, threads, signal });
     const measure = judge.measure.bind(judge);
     const speedWeight = options.speedWeight ?? 0;
     let times: ReturnType<typeof priceOfTime> | undefined;
@@ -152,15 +176,15 @@ export async function searchHybrid(options: HybridOptions): Promise<HybridResult
       const tell = share(0.2, 0.25, options.onProgress);
       const seconds = (await cache.read('speed.json', speedSchema)) ?? (await measureSpeed(variables, { engine, withFile: judge.withFile.bind(judge), threads, signal, onProgress: (fraction, type) => tell(fraction, `speed of ${type}`) }));
       await cache.write('speed.json', seconds);
-      times = priceOfTime(variables, seconds, stock.types, (await measure(stock.types, 'accept')).kld, speedWeight);
+      times = priceOfTime(variables, seconds, stock.types, (await measure(stock.types, 'accept', 'plain')).kld, speedWeight);
     }
     const learned = await cache.read('learned.json', learnedSchema);
     const result = await search({
       variables, measure, preset: stock, fixedBytes: stock.fixedBytes, budget: options.budget ?? (options.goal ? Infinity : stock.bytes),
-      goal: options.goal, priceOfTime: times, learned: learned ?? undefined, trials: learned ? 0 : TRIALS, signal, onProgress: share(0.25, 1, options.onProgress),
+      goal: options.goal, priceOfTime: times, learned: learned ?? undefined, trials: learned ? 0 : TRIALS, feedback: feedback !== undefined, signal, onProgress: share(0.25, 1, options.onProgress),
     });
     if (!learned) await cache.write('learned.json', result.learned);
-    return { ...result, imatrix, evidence: evidenceOf(options, result, variables) };
+    return { ...result, imatrix, feedback: result.rounding === 'feedback' ? feedback : undefined, evidence: evidenceOf(options, result, variables) };
   } finally {
     await engine.dispose();
     await rm(workDir, { recursive: true, force: true });

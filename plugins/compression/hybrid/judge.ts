@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { convert, createYardstick, type Engine, type Yardstick } from 'tara-gguf';
 import { z } from 'zod';
 import { keyOf, type Cache } from './cache.js';
-import type { Measured, Sample, Types } from './world.js';
+import type { Measured, Rounding, Sample, Types } from './world.js';
 
 export interface JudgeOptions {
   readonly engine: Engine;
   /** The unquantized model, a GGUF file. */
   readonly model: string;
   readonly imatrix: string;
+  /** Factors that mixes are rounded with; the preset never is. */
+  readonly feedback: string | undefined;
   /** The preset whose metadata the files carry. */
   readonly preset: string;
   readonly samples: Readonly<Record<Sample, string>>;
@@ -50,32 +52,32 @@ export class Judge implements AsyncDisposable {
   }
 
   /** Rejects as convert and createYardstick do. */
-  async measure(types: Types, sample: Sample): Promise<Measured> {
-    const key = keyOf(sample, sortedTypes(types));
+  async measure(types: Types, sample: Sample, rounding: Rounding = 'feedback'): Promise<Measured> {
+    const key = keyOf(sample, rounding, sortedTypes(types));
     const known = this.#known.get(key);
     if (known) return known;
-    const measured = await this.#compare(types, sample);
+    const measured = await this.#compare(types, sample, rounding);
     this.fresh += 1;
     this.#known.set(key, measured);
     await this.#options.cache.write(STORE, Object.fromEntries(this.#known));
     return measured;
   }
 
-  async #compare(types: Types, sample: Sample): Promise<Measured> {
+  async #compare(types: Types, sample: Sample, rounding: Rounding): Promise<Measured> {
     const { signal } = this.#options;
     const yardstick = await this.#yardstick(sample);
     return this.withFile(types, async (path) => {
       const { kld, topTokenAgreement, perplexity, chunkKld } = await yardstick.compare(path, { signal });
       return { kld: kld.mean, error: kld.error, agreement: topTokenAgreement, perplexity, chunks: [...chunkKld] };
-    });
+    }, rounding);
   }
 
   /** The model as a file of these types, which is removed afterwards. */
-  async withFile<T>(types: Types, use: (path: string) => Promise<T>): Promise<T> {
-    const { model, imatrix, preset, workDir, threads, signal } = this.#options;
+  async withFile<T>(types: Types, use: (path: string) => Promise<T>, rounding: Rounding = 'feedback'): Promise<T> {
+    const { model, imatrix, feedback, preset, workDir, threads, signal } = this.#options;
     const path = join(workDir, `trial-${randomUUID()}.gguf`);
     try {
-      await convert({ base: model, adapters: [], imatrix: { path: imatrix, name: 'imatrix' }, outputs: [{ id: 'trial', path, type: preset, types }] }, { threads, signal });
+      await convert({ base: model, adapters: [], imatrix: { path: imatrix, name: 'imatrix' }, ...(rounding === 'feedback' && { feedback }), outputs: [{ id: 'trial', path, type: preset, types }] }, { threads, signal });
       return await use(path);
     } finally {
       await rm(path, { force: true });

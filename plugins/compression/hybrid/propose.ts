@@ -16,11 +16,11 @@ export async function proposeHybrid({ measuring, quantization, budget, goal, spe
   }
   const preset = quantization.toUpperCase();
   const result = await searchHybrid({ ...measuring, preset, budget: budget ?? undefined, goal, speedWeight: speedPriority ? SPEED_WEIGHT : 0, signal });
-  const { chosen, types, bytes, measured, imatrix, evidence } = result;
+  const { chosen, types, bytes, measured, imatrix, feedback, evidence } = result;
   return {
     preset,
     types: chosen === 'preset' ? {} : types,
-    bytes, imatrix, evidence,
+    bytes, imatrix, evidence, ...(feedback !== undefined && { feedback }),
     measured: { file: quality(bytes, measured), preset: quality(result.preset.bytes, result.preset.measured), chunks: measured.chunks.length },
   };
 }

@@ -9,7 +9,7 @@ import { layerOf } from './candidates.js';
 import { anchorTypes, groupsOf, type Group } from './groups.js';
 import { learnedCosts, refine, type Learned } from './refine.js';
 import { fitSensitivity, predictedCosts, type Effect, type Sensitivity } from './sensitivity.js';
-import { bytesOf, type Measure, type Measured, type Progress, type Types, type Variable } from './world.js';
+import { bytesOf, type Measure, type Measured, type Progress, type Rounding, type Types, type Variable } from './world.js';
 
 /** What a file must reach: the smallest that does is wanted. */
 export interface Goal {
@@ -35,6 +35,8 @@ export interface SearchInput {
   readonly learned?: Learned | undefined;
   /** Measured trials at most. */
   readonly trials: number;
+  /** Whether mixes can be rounded with error feedback. */
+  readonly feedback: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: Progress | undefined;
 }
@@ -44,8 +46,12 @@ export interface SearchResult {
   readonly types: Types;
   /** Of the whole file. */
   readonly bytes: number;
+  /** How it is to be rounded: a preset is plain, a mix as it measured better. */
+  readonly rounding: Rounding;
   /** On the verdict sample. */
   readonly measured: Measured;
+  /** The mix on the same sample, rounded either way. */
+  readonly mixes: Readonly<Partial<Record<Rounding, Measured>>>;
   /** On the same sample; a preset that is larger than the budget is measured, but no choice. */
   readonly preset: { readonly bytes: number; readonly measured: Measured };
   readonly sensitivity: Sensitivity;
@@ -53,6 +59,7 @@ export interface SearchResult {
   readonly trials: number;
 }
 
+const ROUNDINGS: readonly Rounding[] = ['feedback', 'plain'];
 /** Budgets that are measured to find the smallest file that reaches a goal: it is then within 1 % of the range. */
 const BISECTIONS = 7;
 
@@ -109,7 +116,7 @@ async function smallest(input: SearchInput, costs: Costs, goal: Goal, most: numb
  * where that fits and measures better. Throws TARA_TARGET_SIZE, TARA_QUALITY_UNREACHED and what `measure` throws.
  */
 export async function search(input: SearchInput): Promise<SearchResult> {
-  const { variables, measure, preset, fixedBytes, budget, goal, priceOfTime, trials, signal } = input;
+  const { variables, measure, preset, fixedBytes, budget, goal, priceOfTime, trials, feedback, signal } = input;
   const tell = (from: number, to: number) => (share: number, detail: string): void => input.onProgress?.(from + (to - from) * share, detail);
   const sensitivity = await sensitivityOf(variables, measure, tell(0, 0.55));
   const costs = sum(predictedCosts(variables, sensitivity), priceOfTime);
@@ -123,11 +130,14 @@ export async function search(input: SearchInput): Promise<SearchResult> {
     const least = variables.reduce((total, { candidates }) => total + (candidates[0]?.bytes ?? 0), fixedBytes);
     throw new TaraError('TARA_TARGET_SIZE', { budget, bytes: least });
   }
-  input.onProgress?.(0.92, 'the verdict');
-  const mix = { types: refined.types, bytes: fixedBytes + bytesOf(variables, refined.types), measured: await measure(refined.types, 'verdict') };
+  input.onProgress?.(0.9, 'the verdict');
+  const mixes: Partial<Record<Rounding, Measured>> = {};
+  for (const rounding of feedback ? ROUNDINGS : ROUNDINGS.slice(1)) mixes[rounding] = await measure(refined.types, 'verdict', rounding);
+  const best = ROUNDINGS.flatMap((rounding) => { const measured = mixes[rounding]; return measured ? [{ rounding, measured }] : []; }).reduce((a, b) => (b.measured.kld < a.measured.kld ? b : a));
+  const mix = { types: refined.types, bytes: fixedBytes + bytesOf(variables, refined.types), ...best };
   input.onProgress?.(0.96, 'the verdict on the preset');
-  const stock = { ...preset, measured: await measure(preset.types, 'verdict') };
+  const stock = { ...preset, rounding: 'plain' as const, measured: await measure(preset.types, 'verdict', 'plain') };
   const wins = goal === undefined && stock.bytes <= budget && stock.measured.kld <= mix.measured.kld;
   const { learned } = refined;
-  return { chosen: wins ? 'preset' : 'mix', ...(wins ? stock : mix), preset: { bytes: stock.bytes, measured: stock.measured }, sensitivity, learned, trials: refined.trials };
+  return { chosen: wins ? 'preset' : 'mix', ...(wins ? stock : mix), mixes, preset: { bytes: stock.bytes, measured: stock.measured }, sensitivity, learned, trials: refined.trials };
 }

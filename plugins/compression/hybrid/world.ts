@@ -40,8 +40,11 @@ export interface Measured {
 /** Three texts that share no passage: sensitivities come from the first, swaps are accepted on the second, the result is judged on the third. */
 export type Sample = 'probe' | 'accept' | 'verdict';
 
-/** Measures a mix; the same mix on the same sample costs nothing the second time. */
-export type Measure = (types: Types, sample: Sample) => Promise<Measured>;
+/** With error feedback where a type and a tensor allow it, or every value by itself, as llama-quantize rounds. */
+export type Rounding = 'feedback' | 'plain';
+
+/** Measures a mix, rounded with feedback unless told otherwise; the same mix on the same sample costs nothing the second time. */
+export type Measure = (types: Types, sample: Sample, rounding?: Rounding) => Promise<Measured>;
 
 /** 0..1, and what is being done. */
 export type Progress = (fraction: number, detail: string) => void;

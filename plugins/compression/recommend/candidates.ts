@@ -34,11 +34,11 @@ export interface MixRequest {
 export async function withMix<T>({ compressor, model, reference, texts, budget, speedPriority, threads, signal, onProgress }: MixRequest, use: (mix: Candidate) => Promise<T>): Promise<T> {
   const cacheDir = await mkdtemp(join(tmpdir(), 'tara-recommend-'));
   try {
-    const { preset, types, imatrix, evidence } = await compressor.propose({
+    const { preset, types, imatrix, feedback, evidence } = await compressor.propose({
       architecture: '', tensors: reference.tensors, compressionType: 'hybrid', quantization: USUAL_PRESET, budget, speedPriority, signal,
       measuring: { model, texts, cacheDir, onProgress, ...(threads === undefined ? {} : { threads }) },
     });
-    return await use({ name: 'hybrid', compressionType: 'hybrid', preset, types, imatrix, evidence });
+    return await use({ name: 'hybrid', compressionType: 'hybrid', preset, types, imatrix, feedback, evidence });
   } finally {
     await rm(cacheDir, { recursive: true, force: true });
   }

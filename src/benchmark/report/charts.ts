@@ -1,21 +1,10 @@
 /** The charts of a benchmark, as echarts options. */
 import { paretoFront } from '../pareto.js';
 import type { Benchmark, BenchmarkReference, BenchmarkRow, BenchmarkTensor } from '../types.js';
-import type { Drawing } from './draw.js';
 import { bitsOf, bytesByPart, isMatrix, PARTS, placeOf } from './groups.js';
-import { SHADES } from './style.js';
-import { megabytes, percent, significant } from './text.js';
+import { AXIS, fitted, megabytes, MUTED, percent, SHADES, significant, TEXT, type Drawing } from '../../page/index.js';
 
-const TEXT = { color: 'var(--ink)', fontSize: 13 } as const;
-const MUTED = { color: 'var(--muted)', fontSize: 12 } as const;
-const GRID = { lineStyle: { color: 'var(--line)' } } as const;
-const AXIS = { axisLabel: MUTED, axisLine: GRID, axisTick: GRID, splitLine: GRID, nameTextStyle: TEXT } as const;
 const WIDTH = 1040;
-/** Texts are measured without the reader's font, which may be wider. */
-const MARGIN = 20;
-/** Room for the names and labels of axes within the drawing. */
-const fitted = (top: number, right: number): object => ({ left: MARGIN, right, top, bottom: 4, outerBoundsMode: 'same', outerBoundsContain: 'all' });
-
 const colorOf = ({ compressionType }: { readonly compressionType: string }): string => (compressionType === 'standard' ? 'var(--standard)' : 'var(--hybrid)');
 const kinds = (rows: readonly BenchmarkRow[]): string[] => [...new Set(rows.map(({ compressionType }) => compressionType))].sort((a, b) => (a === 'standard' ? -1 : b === 'standard' ? 1 : a < b ? -1 : 1));
 

@@ -2,13 +2,9 @@
 import type { PoolTask } from '../../workers/index.js';
 import type { Benchmark, BenchmarkReference, BenchmarkRow } from '../types.js';
 import { partsChart, qualityChart, speedCharts, tensorChart } from './charts.js';
-import { draw, escapeHtml } from './draw.js';
 import { bitsOf, isMatrix, placeOf } from './groups.js';
-import { SHADES, STYLE } from './style.js';
-import { gigabytes, megabytes, percent, significant } from './text.js';
+import { draw, escapeHtml as e, facts, figure, gigabytes, htmlPage, megabytes, percent, SHADES, significant } from '../../page/index.js';
 
-const e = escapeHtml;
-const figure = (svg: string, caption: string): string => `<figure class="wide" tabindex="0">${svg}<figcaption>${e(caption)}</figcaption></figure>`;
 const typesLine = (types: Readonly<Record<string, number>>): string => Object.entries(types).sort((a, b) => b[1] - a[1]).map(([type, count]) => `${count} × ${type}`).join(', ');
 
 /** What a row of the big table says. */
@@ -51,8 +47,6 @@ ${lines.join('\n')}
 const outside = (row: BenchmarkRow): string => row.tensors.filter((tensor) => isMatrix(tensor) && placeOf(tensor.name).layer === null)
   .map((tensor) => `${placeOf(tensor.name).role} ${tensor.type} (${significant(bitsOf(tensor))} bits, ${megabytes(tensor.bytes)})`).join(', ');
 
-const facts = (pairs: readonly (readonly [string, string])[]): string => `<dl>${pairs.map(([name, value]) => `<div><dt>${e(name)}</dt><dd>${e(value)}</dd></div>`).join('')}</dl>`;
-
 /** One sentence with the result. */
 function summary({ rows, reference }: Benchmark): string {
   const front = rows.filter(({ pareto }) => pareto);
@@ -74,19 +68,7 @@ const page: PoolTask<Benchmark, string> = async (benchmark) => {
   const quality = measurable ? others.splice(0, 1) : [];
   const speed = others.splice(0, speeds.length);
   const title = `${model.name}: what each quantization costs and keeps`;
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<link rel="icon" href="data:,">
-<title>${e(title)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main>
-<header>
+  return htmlPage(title, `<header>
 <h1>${e(title)}</h1>
 <p class="lead">${e(summary(benchmark))}</p>
 ${facts([
@@ -121,11 +103,7 @@ ${heat.length === 0 ? '' : `<ul class="key" aria-label="Bits per weight">${SHADE
 <div class="multiples">${heat.map(({ row }, index) => `<figure><figcaption><strong>${e(row.name)}</strong> <span class="muted">${row.bitsPerWeight.toFixed(2)} bits per weight${outside(row) === '' ? '' : `; ${e(outside(row))}`}</span></figcaption>${others[index] ?? ''}</figure>`).join('\n')}</div>`}
 ${tensorTable(benchmark)}
 </section>
-<footer>Made by tara-gguf. Perplexity and KL divergence as llama-perplexity computes them: the second half of each chunk is scored.</footer>
-</main>
-</body>
-</html>
-`;
+<footer>Made by tara-gguf. Perplexity and KL divergence as llama-perplexity computes them: the second half of each chunk is scored.</footer>`);
 };
 
 export default page;

@@ -5,7 +5,7 @@ import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { parseSize } from '../format.js';
 import { argument, examples, textOption } from '../options.js';
-import { servedFiles } from '../served.js';
+import { holdTarget, servedFiles } from '../served.js';
 import { describeSampling, loadOptions, samplingOptions } from './generate.js';
 
 async function* questions(context: CoreContext): AsyncGenerator<string> {
@@ -40,20 +40,26 @@ const command: CoreCommand = {
   async run(context) {
     const path = context.path(argument(context.args, 0, 'model'));
     const memory = textOption(context.options, 'memory');
-    await using session = await openChatSession(context, await servedFiles(context, path), {
-      load: { ...loadOptions(context), slots: 1 },
-      generate: samplingOptions(context),
-      domain: textOption(context.options, 'domain'),
-      userId: textOption(context.options, 'user'),
-      consensus: context.options.consensus === true,
-      memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
-    });
-    const turns: Turn[] = [];
-    for await (const question of questions(context)) {
-      turns.push(await session.ask(question, (event) => showEvent(context, event)));
+    const files = await servedFiles(context, path);
+    const held = await holdTarget(context, path);
+    try {
+      await using session = await openChatSession(context, files, {
+        load: { ...loadOptions(context), slots: 1 },
+        generate: samplingOptions(context),
+        domain: textOption(context.options, 'domain'),
+        userId: textOption(context.options, 'user'),
+        consensus: context.options.consensus === true,
+        memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
+      });
+      const turns: Turn[] = [];
+      for await (const question of questions(context)) {
+        turns.push(await session.ask(question, (event) => showEvent(context, event)));
+      }
+      if (turns.length === 0) throw new TaraError('TARA_USAGE', { reason: 'nothing was asked: give --message TEXT or lines on standard input' });
+      return { json: { model: path, turns }, text: '' };
+    } finally {
+      await held?.release();
     }
-    if (turns.length === 0) throw new TaraError('TARA_USAGE', { reason: 'nothing was asked: give --message TEXT or lines on standard input' });
-    return { json: { model: path, turns }, text: '' };
   },
 };
 

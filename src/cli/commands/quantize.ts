@@ -68,9 +68,9 @@ async function quantizeWithin(context: CoreContext, { base, output, types, compr
   if (context.options.tensorType !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--tensor-type', reason: 'the types are chosen here; leave it out' });
   const named = textOption(context.options, 'imatrix');
   return compressed(context, base, type, compression, async (model, proposal) => {
-    const { preset, types: chosen, imatrix = compression.imatrix, evidence, measured } = proposal;
+    const { preset, types: chosen, imatrix = compression.imatrix, feedback, evidence, measured } = proposal;
     const written = await convertCommand(context, {
-      base: model, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: named ?? 'imatrix.gguf' } }),
+      base: model, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: named ?? 'imatrix.gguf' } }), feedback,
       outputs: [{ id: type, path: output, type: preset, types: chosen }],
     });
     return { ...written, json: { ...(written.json as object), compression: { type: compression.type, preset, types: chosen, evidence, measured: measured ?? null } }, text: `${written.text}\n\n${proposalLines(proposal)}` };

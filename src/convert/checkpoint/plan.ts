@@ -11,6 +11,7 @@ import { findTensors, type FoundTensor, type Subject } from './tensors.js';
 import { architectureOf, modelConfig } from './config.js';
 import { overwriting, text, u32 } from '../entries.js';
 import { generalEntries } from './general.js';
+import { FEEDBACK, loadFeedback } from '../feedback.js';
 import { IMATRIX, loadImportance, type Importance } from '../importance.js';
 import type { ConvertInput, ConvertOutput } from '../input.js';
 import { poolingOf } from './pooling.js';
@@ -139,6 +140,9 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
   const importance = input.imatrix && await loadImportance(input.imatrix);
   importance?.check(mapped);
   if (importance) sources[IMATRIX] = importance.source;
+  const feedback = input.feedback === undefined ? undefined : await loadFeedback(input.feedback);
+  feedback?.check(mapped);
+  if (feedback) sources[FEEDBACK] = feedback.source;
   const auto = autoType(found.map(({ dtype, ne }) => ({ dtype, shape: ne })));
   const outputs = await Promise.all(input.outputs.map((output) => outputTypes(output, mapped, auto, presetModel(subject), importance)));
 
@@ -167,7 +171,7 @@ export async function planCheckpoint(input: ConvertInput, dir: string): Promise<
       steps,
       to: outputs.map(({ id, types, importance: weighing }) => {
         const choice = types.get(name) ?? { type: 'f32' as const };
-        return { out: id, ...choice, ...weighing?.of(name, ne, choice.type) };
+        return { out: id, ...choice, ...weighing?.of(name, ne, choice.type), ...feedback?.of(name, ne, choice.type) };
       }),
     })),
   };

@@ -7,6 +7,7 @@ import type { Imatrix } from '../../formats/imatrix.js';
 import type { Blobs, MetadataEntry, Plan, PlanOutput, PlanTensor, PlanWithBlobs } from '../../plan/schema.js';
 import { PLAN_FORMAT } from '../../plan/format.js';
 import { overwriting, text, u32 } from '../entries.js';
+import { FEEDBACK, loadFeedback } from '../feedback.js';
 import { IMATRIX, loadImportance, type Importance } from '../importance.js';
 import type { ConvertInput, ConvertOutput } from '../input.js';
 import { pinned } from '../source.js';
@@ -37,10 +38,12 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
   const metadata = metadataOf(file);
   if ((metadata.number('split.count') ?? 1) > 1) throw new TaraError('TARA_GGUF_INVALID', { path, reason: 'it is one part of a split model; join the parts first' });
   const importance = input.imatrix && await loadImportance(input.imatrix);
-  const sources: Plan['sources'] = { base: pinned('gguf', file), ...(importance ? { [IMATRIX]: importance.source } : {}) };
+  const feedback = input.feedback === undefined ? undefined : await loadFeedback(input.feedback);
+  const sources: Plan['sources'] = { base: pinned('gguf', file), ...(importance && { [IMATRIX]: importance.source }), ...(feedback && { [FEEDBACK]: feedback.source }) };
   const tables: Record<string, number[]> = {};
   const tensors = await mapped(input, file, sources, tables);
   importance?.check(tensors);
+  feedback?.check(tensors);
   const blobs: Blobs = new Map();
   const outputs: Record<string, PlanOutput> = {};
   const types: [string, ReadonlyMap<string, ChosenType>][] = [];
@@ -66,7 +69,7 @@ export async function planGguf(input: ConvertInput, path: string): Promise<PlanW
       steps,
       to: types.map(([out, chosen]) => {
         const choice = chosen.get(name) ?? { type: 'f32' as const };
-        return { out, ...choice, ...importance?.of(name, ne, choice.type) };
+        return { out, ...choice, ...importance?.of(name, ne, choice.type), ...feedback?.of(name, ne, choice.type) };
       }),
     })),
   };

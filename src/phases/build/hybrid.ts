@@ -71,10 +71,10 @@ export async function writeHybrids(request: HybridRequest): Promise<WrittenHybri
     const adapters = model.adapters.map(({ dir, weight }) => ({ dir, weight }));
     await convert({ base, adapters, ...(model.merge && { merge: model.merge }), outputs: [{ id: 'float', path: float, type: 'f16' }], metadata: metadata(model) }, options);
     const proposal = await proposed(request, compressor, model, float, index);
-    const { imatrix } = proposal;
+    const { imatrix, feedback } = proposal;
     const report = await convert(
       {
-        base: float, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: 'imatrix.gguf' } }),
+        base: float, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: 'imatrix.gguf' } }), feedback,
         outputs: [{ id: 'phase', path: join(folder, model.name), type: proposal.preset, types: proposal.types }],
       },
       { ...options, onProgress: ({ bytesRead, bytesTotal, tensor }) => onProgress?.(bytesTotal > 0 ? (index + bytesRead / bytesTotal) / models.length : null, tensor) },

@@ -6,13 +6,14 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { TaraError } from '../../errors.js';
 import { BuildStore } from './build-store.js';
+import { ChecklistStore } from './checklist-store.js';
 import { Db } from './database.js';
 import { DomainStore } from './domain-store.js';
 import { homeAt, type Home } from '../home.js';
 import { identify, migrate } from './migrations/index.js';
 import { PhaseStore } from './phase-store.js';
 import { ReleaseStore } from './release-store.js';
-import { events, type Store } from './store.js';
+import { events, record, type NewEvent, type Store } from './store.js';
 import type { RegistryEvent } from '../types.js';
 
 export interface RegistryOptions {
@@ -32,6 +33,7 @@ export class Registry {
   readonly domains: DomainStore;
   readonly builds: BuildStore;
   readonly releases: ReleaseStore;
+  readonly checklists: ChecklistStore;
   /** Ids of the builds that were found dead at opening. */
   readonly repaired: readonly number[];
   readonly #store: Store;
@@ -43,6 +45,7 @@ export class Registry {
     this.domains = new DomainStore(store);
     this.builds = new BuildStore(store);
     this.releases = new ReleaseStore(store);
+    this.checklists = new ChecklistStore(store);
     this.repaired = this.builds.repair();
     store.db.dryRun = dryRun;
   }
@@ -70,6 +73,11 @@ export class Registry {
   /** Several changes as one: all or nothing. */
   transaction<T>(work: () => T): T {
     return this.#store.db.write(work);
+  }
+
+  /** Adds an event that no change of the registry goes with. */
+  record(event: NewEvent): void {
+    this.#store.db.write(() => record(this.#store, event));
   }
 
   /** Oldest first: the last `limit` events of a phase, or of all. */

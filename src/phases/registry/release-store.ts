@@ -30,7 +30,7 @@ export class ReleaseStore {
         "INSERT INTO releases (id, phase, build, target, layout, status, info, created_at) VALUES (?, ?, ?, ?, ?, 'current', ?, ?)",
         release.id, release.phase, release.build, release.target, release.layout, toJson(release.info), store.now(),
       );
-      record(store, { kind: 'release.recorded', phase: release.phase, build: release.build, release: release.id, to: 'current', detail: { target: release.target, layout: release.layout } });
+      record(store, { kind: 'release.recorded', phase: release.phase, build: release.build, release: release.id, to: 'current', detail: { target: release.target, layout: release.layout, ...release.info } });
       const rebuild = db.one<{ id: number }>("SELECT id FROM builds WHERE phase = ? AND status = 'running'", release.phase);
       // While the next build runs the phase stays where that build put it, and comes back here should it fail.
       if (rebuild) db.run("UPDATE builds SET phase_before = 'deployed' WHERE id = ?", rebuild.id);
@@ -50,6 +50,21 @@ export class ReleaseStore {
       store.db.run("UPDATE releases SET status = 'current' WHERE id = ?", id);
       record(store, { kind: 'release.current', phase: release.phase, release: id, from: release.status, to: 'current' });
       return this.get(id);
+    });
+  }
+
+  /** What a target holds and serves now: rows follow it, after a rollback, retention or a command that died before it told the registry. */
+  settle(target: string, held: { readonly current: readonly string[]; readonly present: readonly string[] }): void {
+    const store = this.#store;
+    store.db.write(() => {
+      for (const { id } of this.list({ target })) if (held.current.includes(id)) this.makeCurrent(id);
+      for (const { id, phase, status } of this.list({ target })) {
+        if (status === 'current' && !held.current.includes(id)) {
+          store.db.run("UPDATE releases SET status = 'retired' WHERE id = ?", id);
+          record(store, { kind: 'release.retired', phase, release: id, from: 'current', to: 'retired' });
+        }
+        if (!held.present.includes(id) && !held.current.includes(id)) this.remove(id);
+      }
     });
   }
 

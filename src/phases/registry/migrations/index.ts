@@ -4,6 +4,7 @@ import type { Db } from '../database.js';
 import * as phases from './001-phases.js';
 import * as releases from './002-releases.js';
 import * as layouts from './003-layouts.js';
+import * as checklists from './004-checklists.js';
 
 export interface Migration {
   readonly version: number;
@@ -11,7 +12,7 @@ export interface Migration {
 }
 
 /** In order; a released step is never edited, only followed by another. */
-export const MIGRATIONS: readonly Migration[] = [phases, releases, layouts];
+export const MIGRATIONS: readonly Migration[] = [phases, releases, layouts, checklists];
 
 /** 'TARA' in the file's header tells a registry from any other SQLite file. */
 const APPLICATION_ID = 0x54415241;

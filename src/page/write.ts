@@ -1,14 +1,18 @@
-/** Writes a benchmark as one self-contained HTML page. */
+/** Writes a page as one file. */
 import { open, rename, rm } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { TaraError } from '../../errors.js';
-import { sharedPool, type Pool } from '../../workers/index.js';
-import type { Benchmark } from '../types.js';
+import { TaraError } from '../errors.js';
+import { sharedPool, type Pool } from '../workers/index.js';
 
-/** The page appears whole or not at all. Rejects with TARA_WRITE_FAILED, TARA_DISK_FULL, TARA_ABORTED. */
-export async function writeReport(path: string, benchmark: Benchmark, { signal, pool = sharedPool() }: { readonly signal?: AbortSignal | undefined; readonly pool?: Pool | undefined } = {}): Promise<void> {
-  const html = await pool.run<string>('benchmark/report/page', benchmark, { signal });
+export interface WritePageOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly pool?: Pool | undefined;
+}
+
+/** What the pool task `page` makes of `input`; it appears whole or not at all. Rejects with TARA_WRITE_FAILED, TARA_DISK_FULL, TARA_ABORTED. */
+export async function writePage(path: string, page: string, input: unknown, { signal, pool = sharedPool() }: WritePageOptions = {}): Promise<void> {
+  const html = await pool.run<string>(page, input, { signal });
   const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomBytes(4).toString('hex')}.tmp`);
   try {
     const file = await open(temporary, 'wx');

@@ -2,46 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { TaraError } from 'tara-gguf/plugin';
-import { z } from 'zod';
-import { codeOf, writeError, writeNew } from './disk.js';
+import { codeOf, writeError, writeNew } from '../disk.js';
+import { holderOf, isDead, parseHolder, runsHere } from './holder.js';
 
 const LOCK = '.deploy.lock';
-const holderSchema = z.object({ pid: z.number().int().positive(), token: z.string(), host: z.string() });
-type Holder = z.infer<typeof holderSchema>;
-
-/** A text that no other process with this id ever has, from /proc; '' where there is none, null when no such process lives. */
-async function startToken(pid: number): Promise<string | null> {
-  const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => null);
-  if (boot !== null) {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-    if (stat === null) return null;
-    // The command's name is in parentheses and may hold anything; the state is the first field after it, the start time the 20th.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' || fields[0] === 'X' ? null : `${boot.trim()}:${fields[19] ?? ''}`;
-  }
-  try {
-    process.kill(pid, 0);
-    return '';
-  } catch (thrown) {
-    return codeOf(thrown) === 'EPERM' ? '' : null;
-  }
-}
-
-/** Whether the lock's holder is certainly gone; one on another machine never is. */
-async function isDead(holder: Holder): Promise<boolean> {
-  return holder.host === hostname() && (await startToken(holder.pid)) !== holder.token;
-}
-
-function parseHolder(text: string): Holder | undefined {
-  try {
-    return holderSchema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
-}
+const CLAIM = /^\.deploy\.lock\.(\d+)-[0-9a-f]{8}$/;
 
 /** Takes the name for a complete file: link fails where it exists; file systems without links copy. */
 async function claim(own: string, lock: string): Promise<boolean> {
@@ -72,9 +39,11 @@ async function breakLock(lock: string, seen: string): Promise<void> {
 /** Removes the claims of processes that ended between claiming and taking. */
 async function sweepClaims(target: string): Promise<void> {
   for (const name of await readdir(target)) {
-    if (!new RegExp(`^\\${LOCK}\\.\\d+-[0-9a-f]{8}$`).test(name)) continue;
+    const [, pid] = CLAIM.exec(name) ?? [];
+    if (pid === undefined) continue;
     const holder = parseHolder(await readFile(join(target, name), 'utf8').catch(() => ''));
-    if (holder !== undefined && await isDead(holder)) await rm(join(target, name), { force: true });
+    // One that was cut short names its process by its name alone.
+    if (holder === undefined ? !(await runsHere(Number(pid))) : await isDead(holder)) await rm(join(target, name), { force: true });
   }
 }
 
@@ -82,9 +51,8 @@ async function sweepClaims(target: string): Promise<void> {
 export async function withLock<T>(target: string, work: () => Promise<T>): Promise<T> {
   const lock = join(target, LOCK);
   const own = join(target, `${LOCK}.${process.pid}-${randomBytes(4).toString('hex')}`);
-  const holder: Holder = { pid: process.pid, token: (await startToken(process.pid)) ?? '', host: hostname() };
   try {
-    await writeNew(own, JSON.stringify(holder));
+    await writeNew(own, JSON.stringify(await holderOf()));
     for (let attempt = 0; !(await claim(own, lock)); attempt++) {
       const text = await readFile(lock, 'utf8').catch(() => '');
       const other = parseHolder(text);
