@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import type { Engine, LoadOptions, Model } from '../../src/engine/index.js';
+import type { Engine, Model } from '../../src/engine/index.js';
 import { TaraError } from '../../src/errors.js';
 import { createBalancer, createModelStore, type ModelStore, type Replica } from '../../src/models/index.js';
 
@@ -29,7 +29,7 @@ const turn = () => new Promise<void>((resolve) => void setImmediate(resolve));
 /** An engine whose models are counted, and that knows how much was loaded at most. */
 function fakeEngine(sizes: ReadonlyMap<string, number>, { fails = () => false, turns = () => 1 }: Faults = {}) {
   const state = { loaded: 0, most: 0, loads: 0, inUse: new Map<Model, number>(), disposedInUse: 0 };
-  const load = async (path: string, _options?: LoadOptions): Promise<Model> => {
+  const load = async (path: string): Promise<Model> => {
     const bytes = sizes.get(path) ?? 0;
     state.loaded += bytes;
     state.most = Math.max(state.most, state.loaded);

@@ -81,16 +81,14 @@ describe('a custom scoring function', () => {
   });
 
   it.each([
-    ['throws', () => { throw new Error('no'); }, 'threw'],
-    ['never returns', () => { for (;;); }, 'late'],
-    ['never settles', () => new Promise<number>(() => {}), 'late'],
-    ['rejects', () => Promise.reject(new Error('no')), 'threw'],
-  ])('that %s is left out and reported', async (_, scoring, failure) => {
-    const { host, routes } = await start({ config: { hookMs: 30 } });
+    ['throws', () => { throw new Error('no'); }, 'threw', 10_000],
+    ['never returns', () => { for (;;); }, 'late', 30],
+    ['never settles', () => new Promise<number>(() => {}), 'late', 30],
+    ['rejects', () => Promise.reject(new Error('no')), 'threw', 10_000],
+  ])('that %s is left out and reported', async (_, scoring, failure, hookMs) => {
+    const { host, routes } = await start({ config: { hookMs } });
     routes.customScoringFunction = scoring;
-    const begin = performance.now();
     expect(await routes.route('Why is my query slow?')).toMatchObject({ domain: 'technology', customFailure: failure });
-    expect(performance.now() - begin).toBeLessThan(5000);
     expect(host.logs.some(({ message }) => message.includes('custom scoring function'))).toBe(true);
   });
 
