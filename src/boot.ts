@@ -1,13 +1,15 @@
 /** Boots the kernel: the five built-in plugins, those of tara.config, and the core's services. */
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
 import { embedder, type Embedder } from './kernel/capabilities.js';
 import { loadConfig } from './kernel/config.js';
+import { workers } from './kernel/services.js';
 import { TaraError } from './errors.js';
 import type { ModelStore } from './models/index.js';
 import type { Home } from './phases/home.js';
-import { registryAccess, type RegistryAccess } from './phases/service.js';
+import { pluginDatabases, registryAccess, type PluginDatabases, type RegistryAccess } from './phases/service.js';
 
 const BUILT_IN = {
   compression: () => import('../plugins/compression/index.js'),
@@ -26,7 +28,7 @@ export interface BootOptions {
   readonly embeddingModel?: string | undefined;
 }
 
-/** What the core offers to plugins: the registry of the state folder, and embeddings where a model for them is named. */
+/** What the core offers to plugins: the registry and files of the state folder, worker threads, and embeddings where a model for them is named. */
 const coreServices = (home: Home, embeddingModel: string | null): readonly Service[] => [
   ...(embeddingModel === null ? [] : [embeddings(embeddingModel)]),
   service(registryAccess, (): RegistryAccess => ({
@@ -34,6 +36,13 @@ const coreServices = (home: Home, embeddingModel: string | null): readonly Servi
       const { Registry } = await import('./phases/registry/registry.js');
       using registry = Registry.open(home, { create: access === 'write' });
       return await work(registry);
+    },
+  })),
+  service(workers, () => ({ threads: availableParallelism(), run: async (module, input, options) => (await import('./workers/index.js')).sharedPool().run(module, input, options) })),
+  service(pluginDatabases, (): PluginDatabases => ({
+    async open(name, access, schema) {
+      const { openPluginDatabase } = await import('./phases/registry/plugin-database.js');
+      return openPluginDatabase(home, name, access, schema);
     },
   })),
 ];

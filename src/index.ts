@@ -12,7 +12,7 @@ export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';
 export type { Phases, PhaseView } from './phases/phases.js';
-export { registryAccess, type RegistryAccess } from './phases/service.js';
+export { pluginDatabases, registryAccess, type PluginDatabase, type PluginDatabases, type RegistryAccess } from './phases/service.js';
 export { createChat, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
 export {
   collectImatrix, createYardstick, evaluate, type Against, type CollectInput, type CompareOptions, type Comparison, type EvaluateOptions, type Evaluation, type ImatrixOptions, type ImatrixReport, type KlDivergence,

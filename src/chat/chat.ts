@@ -3,7 +3,7 @@ import { TaraError } from '../errors.js';
 import type { GenerateOptions } from '../engine/index.js';
 import { EMOTIONS, type Crisis, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
-import type { HookCaller } from '../kernel/services.js';
+import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
 
 /** A model to answer from, and which of its loaded adapters to answer with. */
@@ -54,6 +54,9 @@ export const neutralAnalysis = (text: string): EmotionAnalysis => ({
   crisis: NO_CRISIS,
 });
 
+/** What plugins say around a reply; one that failed says nothing. */
+const spoken = (answers: readonly HookAnswer<string>[]): string => answers.flatMap((answer) => ('value' in answer && answer.value !== '' ? [answer.value] : [])).join('\n\n');
+
 export function createChat(services: ChatServices): Chat {
   const { hooks, emotion, router } = services;
 
@@ -86,9 +89,11 @@ export function createChat(services: ChatServices): Chat {
     }
 
     const prompt = await hooks.waterfall('chat:prompt', asked, call);
+    const before = spoken(await hooks.parallel('chat:before', asked, call));
     using lease = await services.acquire(domain, request.signal);
     const generation = lease.model.generate([...prompt.messages], { ...request.generate, ...(lease.adapters && { adapters: lease.adapters }), ...call });
     const withheld = hooks.has('chat:reply');
+    if (before !== '') yield { type: 'text', text: `${before}\n\n` };
     let text = '';
     for await (const chunk of generation) {
       text += chunk.text;
@@ -99,7 +104,10 @@ export function createChat(services: ChatServices): Chat {
       text = (await hooks.waterfall('chat:reply', { text, domain, userId, question: question.content }, call)).text;
       yield { type: 'text', text };
     }
-    yield { type: 'end', text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond };
+    const after = spoken(await hooks.parallel('chat:after', { text, domain, userId, question: question.content, emotion: analysis }, call));
+    if (after !== '') yield { type: 'text', text: `\n\n${after}` };
+    const whole = [before, text, after].filter((part) => part !== '').join('\n\n');
+    yield { type: 'end', text: whole, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond };
   }
 
   return { reply };

@@ -22,6 +22,7 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
   { name: 'releases', summary: 'list the releases of a target', plugin: 'deploy' },
   { name: 'route', summary: 'which domain answers a text', plugin: 'router' },
   { name: 'analyze-emotion', summary: 'the emotions in a text, and whether it is a crisis', plugin: 'emotion' },
+  { name: 'emotion', summary: "users' histories, the crisis policy, training", plugin: 'emotion' },
 ];
 
 /** The host with the built-in plugins and those of tara.config in `cwd`; nothing is started yet. TARA_CONFIG_FILE_INVALID. */

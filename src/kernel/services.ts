@@ -27,3 +27,15 @@ export interface HookCaller {
 }
 
 export const hooks = createToken<HookCaller>('kernel.hooks');
+
+/** Worker threads, for JavaScript that would hold up the event loop. They own no model. */
+export interface Workers {
+  readonly threads: number;
+  /**
+   * Runs the default export, `(input, { check }) => output`, of a module: an absolute path or file URL of compiled code.
+   * Input and output are cloned; `check` throws once the caller has cancelled. Rejects with the task's own error code; TARA_ABORTED when the signal fires.
+   */
+  run<Output>(module: string, input: unknown, options?: { signal?: AbortSignal | undefined }): Promise<Output>;
+}
+
+export const workers = createToken<Workers>('core.workers');
