@@ -22,8 +22,8 @@ function spent(begin) {
   return (user + system) / 1000;
 }
 
-const { loadModel } = await load('emotion/model');
-const { analyze } = await load('emotion/analyze');
+const { loadModel } = await load('emotion/reading/files');
+const { analyze } = await load('emotion/reading/analyze');
 const { EMOTIONS } = await import(new URL('../dist/src/plugin.js', import.meta.url));
 const model = await loadModel();
 

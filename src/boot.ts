@@ -1,4 +1,5 @@
 /** Boots the kernel: the five built-in plugins, those of tara.config, and the core's services. */
+import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
@@ -8,7 +9,7 @@ import { stateFolder, workers, type Workers } from './kernel/services.js';
 import { TaraError } from './errors.js';
 import type { ModelStore } from './models/index.js';
 import type { Home } from './phases/home.js';
-import { registryAccess, type RegistryAccess } from './phases/service.js';
+import { pluginDatabases, registryAccess, type PluginDatabases, type RegistryAccess } from './phases/service.js';
 
 const BUILT_IN = {
   compression: () => import('../plugins/compression/index.js'),
@@ -27,9 +28,9 @@ export interface BootOptions {
   readonly embeddingModel?: string | undefined;
 }
 
-/** What the core offers to plugins: the pool of worker threads, the state folder, its registry, and embeddings where a model for them is named. */
+/** What the core offers to plugins: worker threads, the state folder, its registry and files, and embeddings where a model for them is named. */
 const coreServices = (home: Home, embeddingModel: string | null): readonly Service[] => [
-  service(workers, (): Workers => ({ runInPool: async (module, input, options) => (await import('./workers/index.js')).sharedPool().run(String(module), input, options) })),
+  service(workers, (): Workers => ({ threads: availableParallelism(), runInPool: async (module, input, options) => (await import('./workers/index.js')).sharedPool().run(String(module), input, options) })),
   ...(embeddingModel === null ? [] : [embeddings(embeddingModel)]),
   service(stateFolder, () => ({ path: home.path })),
   service(registryAccess, (): RegistryAccess => ({
@@ -37,6 +38,12 @@ const coreServices = (home: Home, embeddingModel: string | null): readonly Servi
       const { Registry } = await import('./phases/registry/registry.js');
       using registry = Registry.open(home, { create: access === 'write' });
       return await work(registry);
+    },
+  })),
+  service(pluginDatabases, (): PluginDatabases => ({
+    async open(name, access, schema) {
+      const { openPluginDatabase } = await import('./phases/registry/plugin-database.js');
+      return openPluginDatabase(home, name, access, schema);
     },
   })),
 ];

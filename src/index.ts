@@ -14,7 +14,7 @@ export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';
 export type { Phases, PhaseView } from './phases/phases.js';
-export { registryAccess, type RegistryAccess } from './phases/service.js';
+export { pluginDatabases, registryAccess, type PluginDatabase, type PluginDatabases, type RegistryAccess } from './phases/service.js';
 export { agree, createChat, type Agreement, type Answered, type Chat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from './chat/index.js';
 export {
   ChannelMoments, collectFeedback, collectImatrix, createYardstick, evaluate, expectedTokens, sequencesOf, type ChannelLayer, type Narrowed, type NarrowingRequest, type Against, type CollectInput, type CompareOptions, type Comparison,

@@ -4,7 +4,7 @@
  * tasks/ what runs in the pool, checklist/ what must be true before production.
  * May import tara-gguf, tara-gguf/plugin and its own files; everything heavy is loaded at the first call.
  */
-import { definePlugin, deployer, hooks, router, type Deployer } from 'tara-gguf/plugin';
+import { definePlugin, deployer, hooks, router, workers, type Deployer } from 'tara-gguf/plugin';
 import { configSchema, type DeployConfig } from './config.js';
 
 export default definePlugin<DeployConfig>({
@@ -25,8 +25,8 @@ export default definePlugin<DeployConfig>({
   register(context) {
     const { keep, golden } = context.config;
     const load = async (): Promise<Deployer> => {
-      const [{ sharedPool }, { createDeployer }, { createWork }, { smokeTest }] = await Promise.all([import('tara-gguf'), import('./deployer.js'), import('./work.js'), import('./smoke.js')]);
-      return createDeployer({ hooks: context.use(hooks), keep, work: createWork(sharedPool()), smoke: (input) => smokeTest({ ...input, golden, router: context.find(router) }) });
+      const [{ createDeployer }, { createWork }, { smokeTest }] = await Promise.all([import('./deployer.js'), import('./work.js'), import('./smoke.js')]);
+      return createDeployer({ hooks: context.use(hooks), keep, work: createWork(context.use(workers)), smoke: (input) => smokeTest({ ...input, golden, router: context.find(router) }) });
     };
     context.provide(deployer, () => ({
       deploy: async (request) => (await load()).deploy(request),

@@ -1,6 +1,5 @@
 /** Long work on files, in the pool: hashing and copying, with progress read while they run. */
-import type { Pool } from 'tara-gguf';
-import { TaraError } from 'tara-gguf/plugin';
+import { TaraError, type Workers } from 'tara-gguf/plugin';
 import { readError, writeError } from './disk.js';
 import { countOf, newCounter, type Counter } from './tasks/chunks.js';
 import type { CopyInput, CopyOutput } from './tasks/copy.js';
@@ -41,9 +40,9 @@ async function counted<T>(run: (counter: Counter) => Promise<T>, onBytes: WorkOp
 
 const taskUrl = (name: 'copy' | 'hash'): string => new URL(`./tasks/${name}.js`, import.meta.url).href;
 
-export function createWork(pool: Pick<Pool, 'run'>): Work {
+export function createWork({ runInPool }: Pick<Workers, 'runInPool'>): Work {
   const hash = (input: Omit<HashInput, 'counter'>, { signal, onBytes }: WorkOptions) =>
-    counted((counter) => pool.run<HashOutput>(taskUrl('hash'), { ...input, counter }, { signal }), onBytes);
+    counted((counter) => runInPool<HashOutput>(taskUrl('hash'), { ...input, counter }, signal && { signal }), onBytes);
   return {
     async hash(path, options = {}) {
       const { bytes, sha256: [sha256 = ''], fault } = await hash({ path }, options);
@@ -56,7 +55,7 @@ export function createWork(pool: Pick<Pool, 'run'>): Work {
     },
     async copy(from, to, mode, { signal, onBytes } = {}) {
       const input: Omit<CopyInput, 'counter'> = { from, to, mode };
-      const { bytes, sha256, changed, fault } = await counted((counter) => pool.run<CopyOutput>(taskUrl('copy'), { ...input, counter }, { signal }), onBytes);
+      const { bytes, sha256, changed, fault } = await counted((counter) => runInPool<CopyOutput>(taskUrl('copy'), { ...input, counter }, signal && { signal }), onBytes);
       if (fault?.path === from) throw readError(from, fault);
       if (fault !== undefined) throw writeError(to, fault);
       if (changed) throw new TaraError('TARA_FILE_CHANGED', { path: from });

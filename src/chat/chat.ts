@@ -2,7 +2,7 @@
 import type { GenerateOptions } from '../engine/index.js';
 import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
-import type { HookCaller } from '../kernel/services.js';
+import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
 import { asTaraError, TaraError } from '../errors.js';
 import { agree, type Agreement } from './consensus.js';
@@ -40,7 +40,13 @@ export interface ChatRequest {
 export type ChatEvent =
   | { readonly type: 'decision'; readonly domain: string; readonly route: RouteDecision | null; readonly emotion: EmotionAnalysis | null }
   | { readonly type: 'text'; readonly text: string }
-  | ({ readonly type: 'end'; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number } & Answered);
+  | ({ readonly type: 'end'; readonly text: string } & Ending);
+
+/** What an answer took. */
+interface Ending extends Answered {
+  readonly completionTokens: number;
+  readonly tokensPerSecond: number;
+}
 
 /** Who answered, where that is not simply the domain of the decision. */
 export interface Answered {
@@ -66,6 +72,9 @@ export const neutralAnalysis = (text: string): EmotionAnalysis => ({
   valence: 0,
   crisis: NO_CRISIS,
 });
+
+/** What plugins say around a reply; one that failed says nothing. */
+const spoken = (answers: readonly HookAnswer<string>[]): string => answers.flatMap((answer) => ('value' in answer && answer.value !== '' ? [answer.value] : [])).join('\n\n');
 
 export function createChat(services: ChatServices): Chat {
   const { hooks, emotion, router } = services;
@@ -99,15 +108,28 @@ export function createChat(services: ChatServices): Chat {
     }
 
     const prompt = await hooks.waterfall('chat:prompt', asked, call);
+    const before = spoken(await hooks.parallel('chat:before', asked, call));
+    const withheld = hooks.has('chat:reply');
+    const seen = async (answer: string, from: string): Promise<string> =>
+      withheld ? (await hooks.waterfall('chat:reply', { text: answer, domain: from, userId, question: question.content }, call)).text : answer;
+    const ended = async function* (text: string, from: string, end: Ending): AsyncGenerator<ChatEvent> {
+      const after = spoken(await hooks.parallel('chat:after', { text, domain: from, userId, question: question.content, emotion: analysis }, call));
+      if (after !== '') yield { type: 'text', text: `\n\n${after}` };
+      yield { type: 'end', text: [before, text, after].filter((part) => part !== '').join('\n\n'), ...end };
+    };
+    if (before !== '') yield { type: 'text', text: `${before}\n\n` };
+
     const contenders = request.consensus === true ? (route?.contenders ?? []) : [];
     if (contenders.length > 1) {
-      yield* agreed(request, prompt.messages, contenders, userId, question.content);
+      const { text: chosen, ...end } = await agreed(request, prompt.messages, contenders);
+      const text = await seen(chosen, end.consensus.domain);
+      yield { type: 'text', text };
+      yield* ended(text, end.consensus.domain, end);
       return;
     }
     const { lease: taken, fallback } = await acquireOne([domain, ...(route?.fallback ? [route.fallback] : []), 'none'], request.signal);
     using lease = taken;
     const generation = generationOf(lease, prompt.messages, request);
-    const withheld = hooks.has('chat:reply');
     let text = '';
     for await (const chunk of generation) {
       text += chunk.text;
@@ -115,10 +137,10 @@ export function createChat(services: ChatServices): Chat {
     }
     const { usage, timings } = await generation.result;
     if (withheld) {
-      text = (await hooks.waterfall('chat:reply', { text, domain, userId, question: question.content }, call)).text;
+      text = await seen(text, domain);
       yield { type: 'text', text };
     }
-    yield { type: 'end', text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, ...(fallback && { fallback }) };
+    yield* ended(text, domain, { completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, ...(fallback && { fallback }) });
   }
 
   const generationOf = (lease: DomainLease, messages: readonly ChatMessage[], { generate, signal }: ChatRequest) =>
@@ -141,7 +163,7 @@ export function createChat(services: ChatServices): Chat {
   }
 
   /** One after the other, so that memory for one model is enough. A domain whose model fails is left out. */
-  async function* agreed(request: ChatRequest, messages: readonly ChatMessage[], domains: readonly string[], userId: string | null, question: string): AsyncGenerator<ChatEvent> {
+  async function agreed(request: ChatRequest, messages: readonly ChatMessage[], domains: readonly string[]): Promise<Ending & { readonly text: string; readonly consensus: Agreement }> {
     const answers: { readonly domain: string; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number }[] = [];
     let failure: unknown;
     for (const domain of domains) {
@@ -158,9 +180,7 @@ export function createChat(services: ChatServices): Chat {
     const consensus = await agree(answers, services.embedder);
     const chosen = answers.find(({ domain }) => domain === consensus.domain) ?? answers[0];
     if (chosen === undefined) throw failure;
-    const text = hooks.has('chat:reply') ? (await hooks.waterfall('chat:reply', { text: chosen.text, domain: chosen.domain, userId, question }, request.signal ? { signal: request.signal } : {})).text : chosen.text;
-    yield { type: 'text', text };
-    yield { type: 'end', text, completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0), tokensPerSecond: chosen.tokensPerSecond, consensus };
+    return { text: chosen.text, completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0), tokensPerSecond: chosen.tokensPerSecond, consensus };
   }
 
   return { reply };

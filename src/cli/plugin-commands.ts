@@ -27,6 +27,7 @@ export const BUILT_IN_COMMANDS: readonly PluginCommandEntry[] = [
   { name: 'domain-examples', summary: 'add, list or remove example utterances of domains', plugin: 'router' },
   { name: 'route-history', summary: 'list, export or erase what the router remembers of users', plugin: 'router' },
   { name: 'analyze-emotion', summary: 'the emotions in a text, and whether it is a crisis', plugin: 'emotion' },
+  { name: 'emotion', summary: "users' histories, the crisis policy, training", plugin: 'emotion' },
 ];
 
 /** The host with the built-in plugins and those of tara.config in `cwd`; nothing is started yet. TARA_CONFIG_FILE_INVALID. */

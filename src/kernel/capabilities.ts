@@ -85,6 +85,31 @@ export interface EmotionAnalysis {
   /** -1 (unpleasant) .. 1 (pleasant). */
   readonly valence: number;
   readonly crisis: Crisis;
+  /** How the user has been, this message included; only where a user was named and history is kept. */
+  readonly history?: EmotionHistory;
+}
+
+/** A user's messages so far, later ones counting more; of each only numbers are kept, never text. */
+export interface EmotionHistory {
+  readonly messages: number;
+  /** Decayed mean of each probability. */
+  readonly emotions: Readonly<Record<EmotionName, number>>;
+  /** Decayed mean, -1..1. */
+  readonly valence: number;
+  /** 1: valence was the same in every message; 0: it swung from end to end. */
+  readonly stability: number;
+  /** Change of valence in a day, by weighted least squares, cut to -1..1; 0 where the messages span less than an hour. */
+  readonly trend: number;
+}
+
+/** How to answer: what a template of the style engine says. */
+export interface ResponseTemplate {
+  readonly tone: string;
+  readonly empathy_level: 'low' | 'medium' | 'high';
+  readonly modifiers: readonly string[];
+  readonly response_style: string;
+  /** Takes the template for these messages, before all shipped ones; without it the name decides: an emotion, `neutral` or `domain.scenario`. */
+  readonly when?: { readonly domains?: readonly string[] | undefined; readonly emotions?: readonly (EmotionName | 'neutral')[] | undefined; readonly intensity?: number | undefined } | undefined;
 }
 
 export interface ReplyStyle {
@@ -96,9 +121,12 @@ export interface ReplyStyle {
 }
 
 export interface Emotion {
+  /** With `userId` the numbers of the analysis join that user's history. */
   analyze(text: string, options?: { readonly userId?: string }): Promise<EmotionAnalysis>;
   /** How to answer in a domain. */
   style(domain: string, analysis: EmotionAnalysis): Promise<ReplyStyle>;
+  /** Templates by name; assigning one adds or replaces it, and throws TARA_OPTION_INVALID where it has another form. */
+  readonly responseTemplates: Record<string, ResponseTemplate>;
 }
 
 export const emotion = createCapability<Emotion>('emotion');

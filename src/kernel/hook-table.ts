@@ -76,6 +76,11 @@ export interface ChatReplyValue {
   readonly question: string;
 }
 
+export interface ChatAfterValue extends ChatReplyValue {
+  /** Null where nothing analysed the message. */
+  readonly emotion: EmotionAnalysis | null;
+}
+
 export interface RouteScoreValue {
   readonly text: string;
   readonly domains: readonly string[];
@@ -112,6 +117,10 @@ export interface Hooks {
   'chat:prompt': WaterfallHook<ChatPromptValue>;
   /** Before a finished reply is handed out: change its text. An error withholds the reply. */
   'chat:reply': WaterfallHook<ChatReplyValue>;
+  /** Before a reply streams: sentences to put before it. */
+  'chat:before': ParallelHook<ChatPromptValue, string>;
+  /** When a reply has streamed: sentences to put after it. */
+  'chat:after': ParallelHook<ChatAfterValue, string>;
   /** Extra points for domains, -1..1 each, by domain name. */
   'route:score': ParallelHook<RouteScoreValue, Readonly<Record<string, number>>>;
   /** Before a deployment writes anything: checks, all of which must agree. */
@@ -135,6 +144,8 @@ export const CORE_HOOKS = {
   'chat:answer': 'first',
   'chat:prompt': 'waterfall',
   'chat:reply': 'waterfall',
+  'chat:before': 'parallel',
+  'chat:after': 'parallel',
   'route:score': 'parallel',
   'deploy:before': 'parallel',
   'deploy:after': 'observe',

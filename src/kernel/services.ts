@@ -36,8 +36,9 @@ export interface StateFolder {
 
 export const stateFolder = createToken<StateFolder>('core.state');
 
-/** Runs a plugin's heavy JavaScript (parsing, comparing) away from the event loop. */
+/** Worker threads for a plugin's heavy JavaScript (parsing, comparing), away from the event loop. They own no model. */
 export interface Workers {
+  readonly threads: number;
   /**
    * Runs the default export of a module, an absolute path or file URL, in the process's pool of worker threads:
    * `(input, { check }) => output`, both cloneable; `check` throws once the caller has cancelled. Rejects with the module's own

@@ -21,6 +21,7 @@ export const fakeEmotion = (answer: Partial<EmotionAnalysis> = {}): Emotion => (
       ...answer,
     }),
   style: () => Promise.resolve({ instructions: '' }),
+  responseTemplates: {},
 });
 
 /** Picks the first candidate whose name or keyword stands in the text, else `none`. */

@@ -23,6 +23,7 @@ export interface TestHost extends Host {
 
 /** Runs a module in this thread, so that a test needs no compiled code. */
 const inlineWorkers: Workers = {
+  threads: 1,
   async runInPool<Output>(module: string | URL, input: unknown, { signal }: CallOptions = {}) {
     const check = (): void => {
       if (signal?.aborted) throw new TaraError('TARA_ABORTED');

@@ -8,8 +8,8 @@ import hash from '../../plugins/deploy/tasks/hash.js';
 const TASKS = { copy, hash } as Readonly<Record<string, PoolTask<never, unknown>>>;
 
 export const inlineWork = createWork({
-  async run<Output>(module: string, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}) {
-    const task = TASKS[/(\w+)\.js$/.exec(module)?.[1] ?? ''] as PoolTask<unknown, Output>;
+  async runInPool<Output>(module: string | URL, input: unknown, { signal }: { signal?: AbortSignal | undefined } = {}) {
+    const task = TASKS[/(\w+)\.js$/.exec(String(module))?.[1] ?? ''] as PoolTask<unknown, Output>;
     return task(input, { check: () => { if (signal?.aborted) throw new TaraError('TARA_ABORTED'); } });
   },
 });

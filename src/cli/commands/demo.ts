@@ -4,6 +4,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createTaraEngine } from '../../tara.js';
 import { domainLoss, readLossItems, type DomainLoss } from '../../models/index.js';
+import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { peakRss } from '../../phases/build/build.js';
@@ -25,6 +26,9 @@ const DOMAINS: readonly Domain[] = [
   { name: 'business', question: 'A bank customer writes: "My new card has still not arrived." What is the request about, and which team should handle it?' },
   { name: 'education', question: 'A box holds 4 rows of 6 pencils. Anna takes out 5 pencils. How many pencils are left? Explain step by step.' },
 ];
+
+/** What the emotion engine is shown to steer. */
+const COMPLAINT = { domain: 'business', text: 'I am furious! My card was declined three times today and nobody answers the phone!!' };
 
 /** Unseen items of each domain that the loss is measured on. */
 const ITEMS = 8;
@@ -73,6 +77,27 @@ async function tara<T>(context: CoreContext, folder: string, argv: readonly stri
   if (answer.error) throw answer.error.fields ? fromPlain({ code: answer.error.code, fields: answer.error.fields }) : new TaraError('TARA_INTERNAL', { reason: answer.error.message });
   if (code !== 0) throw new TaraError('TARA_INTERNAL', { reason: `${argv[0] ?? ''} ended with ${code}` });
   return answer;
+}
+
+interface Steered {
+  readonly emotion: string;
+  readonly intensity: number;
+  /** What the analysis adds to the system prompt. */
+  readonly instructions: string;
+  readonly plain: string;
+  readonly steered: string;
+}
+
+/** One message answered as it is, and with the instructions that its analysis gives. */
+async function steer(context: CoreContext, path: string): Promise<Steered> {
+  const emotion = (await context.plugins()).use(CAPABILITIES.emotion);
+  const analysis = await emotion.analyze(COMPLAINT.text);
+  const { instructions } = await emotion.style(COMPLAINT.domain, analysis);
+  await using engine = createTaraEngine();
+  const model = await engine.load(path, { slots: 1, contextSize: 1024, signal: context.signal });
+  const question = { role: 'user', content: COMPLAINT.text };
+  const answer = (messages: readonly { readonly role: string; readonly content: string }[]) => model.generate(messages, { ...SAMPLING, signal: context.signal }).text();
+  return { emotion: analysis.dominant, intensity: analysis.intensity, instructions, plain: await answer([question]), steered: await answer([{ role: 'system', content: instructions }, question]) };
 }
 
 async function measure(context: CoreContext, path: string): Promise<Record<string, DomainLoss>> {
@@ -136,6 +161,9 @@ const command: CoreCommand = {
       }
     });
 
+    const steered = await timed('steer', () => steer(context, deployed));
+    await say(`\n${COMPLAINT.text}\n  read as ${steered.emotion}, intensity ${steered.intensity.toFixed(2)}; the system prompt gets:\n  ${steered.instructions}\nas it is: ${steered.plain.trim()}\nsteered:  ${steered.steered.trim()}`);
+
     const baseBytes = (await stat(base)).size;
     const tokensPerSecond = answers.reduce((sum, answer) => sum + answer.tokensPerSecond, 0) / answers.length;
     const result = {
@@ -144,7 +172,7 @@ const command: CoreCommand = {
       seconds, tokensPerSecond, peakRssBytes: peakRss(),
       build: { seconds: build.seconds, peakRssBytes: build.peakRssBytes },
       loss: Object.fromEntries(DOMAINS.map(({ name }) => [name, { before: before[name]?.meanLoss, after: after[name]?.meanLoss, tokens: after[name]?.tokens }])),
-      answers,
+      answers, steered,
     };
     const rows: [string, string][] = [
       ['base model', formatBytes(baseBytes)],

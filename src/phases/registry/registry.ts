@@ -96,12 +96,12 @@ export class Registry {
 }
 
 /** A state folder that is a file is wrong for a reader too: it would look empty. */
-function checkFolder(path: string): void {
+export function checkFolder(path: string): void {
   if (existsSync(path) && !statSync(path).isDirectory()) throw new TaraError('TARA_OPTION_INVALID', { option: '--home', reason: `${path} is no folder` });
 }
 
 /** Without `recursive`: Node 20 never returns where a folder refuses new names with ENOENT, as /proc does. */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   try {
     const missing: string[] = [];
     for (let at = path; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);

@@ -34,3 +34,17 @@ export function tokens(normalised: string): string[] {
   const found = normalised.match(TOKEN) ?? [];
   return found.map((token) => (token.length > 2 && /^[!?]/.test(token) ? token.slice(0, 2) : token));
 }
+
+const COMMA_OR_DIGIT = /[,\d]/g;
+
+/** The text as sentence vectors are trained on here: in its own spelling, without what tells XED's neutral lines by style. */
+export const plain = (text: string): string =>
+  clip(text)
+    .normalize('NFKC')
+    .replace(QUOTES, "'")
+    .replace(/\[[A-Za-z]+\]/g, ' ')
+    .replace(COMMA_OR_DIGIT, ' ')
+    .replace(TREEBANK, '$1')
+    .replace(/\b(wan|gon|got) (na|ta)\b/gi, '$1$2')
+    .replace(/\s+/g, ' ')
+    .trim();

@@ -35,8 +35,8 @@ function mix(hash: number): number {
 
 /** A sparse vector of length 1 (or 0 for a text without words): bucket numbers and values. */
 export interface Features {
-  readonly buckets: readonly number[];
-  readonly values: readonly number[];
+  readonly buckets: ArrayLike<number>;
+  readonly values: ArrayLike<number>;
 }
 
 /** Features of a text in `size` buckets; a feature that occurs twice counts once. */

@@ -1,9 +1,8 @@
 /** How to answer: a style for each emotion, and scenarios of a domain that override it. Data only. */
 
-import type { EmotionName } from 'tara-gguf/plugin';
-import type { StyleTemplate } from './config.js';
+import type { EmotionName, ResponseTemplate } from 'tara-gguf/plugin';
 
-export const EMOTION_STYLES: Readonly<Record<EmotionName | 'neutral', StyleTemplate>> = {
+export const EMOTION_STYLES: Readonly<Record<EmotionName | 'neutral', ResponseTemplate>> = {
   joy: { tone: 'warm and upbeat', empathy_level: 'medium', modifiers: ['share the good mood briefly'], response_style: 'encouraging, to the point' },
   trust: { tone: 'friendly and steady', empathy_level: 'medium', modifiers: ['be open about what you do not know'], response_style: 'candid and cooperative' },
   fear: { tone: 'calm and reassuring', empathy_level: 'high', modifiers: ['name the worry once, without repeating it', 'put the safest next step first'], response_style: 'short, clear steps; no alarming asides' },
@@ -21,7 +20,7 @@ export interface Scenario {
   readonly emotions: readonly EmotionName[];
   /** … from this intensity on. */
   readonly intensity: number;
-  readonly style: StyleTemplate;
+  readonly style: ResponseTemplate;
 }
 
 const DISTRESS = ['fear', 'sadness', 'anger', 'disgust'] as const;
@@ -53,4 +52,10 @@ export const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
     { name: 'frustration', emotions: ['anger', 'disgust', 'sadness', 'fear'], intensity: 0.25, style: { tone: 'calm and competent', empathy_level: 'medium', modifiers: ['one sentence of understanding, no apology for the machine'], response_style: 'the likeliest fix first, commands exact' } },
     { name: 'curiosity', emotions: [...DELIGHT, 'surprise'], intensity: 0.2, style: { tone: 'lively and precise', empathy_level: 'low', modifiers: ['show how it works inside'], response_style: 'explanation with a small example' } },
   ],
+};
+
+/** All of them by name: an emotion, `neutral`, or `domain.scenario`. */
+export const SHIPPED_TEMPLATES: Readonly<Record<string, ResponseTemplate>> = {
+  ...EMOTION_STYLES,
+  ...Object.fromEntries(Object.entries(SCENARIOS).flatMap(([domain, scenarios]) => scenarios.map(({ name, style }) => [`${domain}.${name}`, style]))),
 };

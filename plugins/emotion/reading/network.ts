@@ -1,0 +1,34 @@
+/** A network with one hidden layer over a sentence embedding; int8 rows, each with its scale. */
+
+export interface Network {
+  readonly inputs: number;
+  readonly hidden: number;
+  readonly outputs: number;
+  /** hidden x inputs and outputs x hidden; a row's true values are its bytes times its scale. */
+  readonly first: Int8Array;
+  readonly firstScales: Float32Array;
+  readonly firstBias: Float32Array;
+  readonly second: Int8Array;
+  readonly secondScales: Float32Array;
+  readonly secondBias: Float32Array;
+}
+
+function layer(out: Float64Array, bytes: Int8Array, scales: Float32Array, bias: Float32Array, input: ArrayLike<number>): void {
+  const width = input.length;
+  for (let row = 0; row < out.length; row += 1) {
+    let sum = 0;
+    const at = row * width;
+    for (let i = 0; i < width; i += 1) sum += (bytes[at + i] ?? 0) * (input[i] ?? 0);
+    out[row] = sum * (scales[row] ?? 0) + (bias[row] ?? 0);
+  }
+}
+
+/** Logits of a vector of `inputs` numbers; ReLU between the layers. */
+export function forward(network: Network, vector: ArrayLike<number>): Float64Array {
+  const hidden = new Float64Array(network.hidden);
+  layer(hidden, network.first, network.firstScales, network.firstBias, vector);
+  for (let i = 0; i < hidden.length; i += 1) if ((hidden[i] ?? 0) < 0) hidden[i] = 0;
+  const out = new Float64Array(network.outputs);
+  layer(out, network.second, network.secondScales, network.secondBias, hidden);
+  return out;
+}
