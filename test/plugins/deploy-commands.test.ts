@@ -11,8 +11,10 @@ import deploy from '../../plugins/deploy/index.js';
 import { analyze, prometheusText } from '../../src/analytics/index.js';
 import { createHost, type Host } from '../../src/kernel/index.js';
 import { service } from '../../src/kernel/container.js';
+import { workers } from '../../src/kernel/services.js';
 import { Registry } from '../../src/phases/registry/registry.js';
 import { registryAccess, type RegistryAccess } from '../../src/phases/service.js';
+import { inlineWorkers } from './deploy-inline.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-deploy-commands-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -29,7 +31,7 @@ beforeEach(async () => {
       return await work(registry);
     },
   };
-  host = createHost({ plugins: [cleanup, deploy].map((value) => ({ source: value.name, value })), services: [service(registryAccess, () => access)] });
+  host = createHost({ plugins: [cleanup, deploy].map((value) => ({ source: value.name, value })), services: [service(registryAccess, () => access), service(workers, () => inlineWorkers)] });
   await host.start();
   expect(host.plugins().map(({ name, state }) => [name, state])).toEqual([['cleanup', 'started'], ['deploy', 'started']]);
   return () => host.stop();

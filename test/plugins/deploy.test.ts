@@ -101,7 +101,8 @@ describe('deploy', () => {
     expect(served(older)).toEqual([['models/base.gguf', 'model', null], ['adapters/health/lora.gguf', 'adapter', 'health'], ['adapters/law/lora.gguf', 'adapter', 'law']]);
     expect(await make().verify(target)).toEqual({ ok: true, issues: [] });
     await make().rollback(target);
-    writeFileSync(join(adapters.path, 'adapters/law/lora.gguf'), 'GGUF lorb.gguf');
+    const changed = join(adapters.path, 'adapters/law/lora.gguf');
+    writeFileSync(changed, readFileSync(changed, 'utf8').replace('lora', 'lorb'));
     expect(await make().verify(target)).toMatchObject({ ok: false, issues: [{ code: 'FILE_HASH', path: `${adapters.id}/adapters/law/lora.gguf` }] });
   });
 

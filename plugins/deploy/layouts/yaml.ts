@@ -83,14 +83,14 @@ function edited(text: string, document: Document, { path, value }: YamlChange): 
 
 /** Through the document: everything is kept, though some comments and blanks may move. */
 function rewritten(document: Document, { path, value }: YamlChange): string {
-  for (let depth = 1; depth < path.length; depth++) if (document.getIn(path.slice(0, depth)) === null) document.setIn(path.slice(0, depth), document.createNode({}));
+  for (let depth = 1; depth < path.length; depth++) if (!isMap(document.getIn(path.slice(0, depth), true))) document.setIn(path.slice(0, depth), document.createNode({}));
   document.setIn(path, document.createNode(value));
   return document.toString(STYLE);
 }
 
 /** The data with a value set. */
 function withValue(data: unknown, [key, ...rest]: YamlPath, value: unknown): unknown {
-  const own = typeof data === 'object' && data !== null ? data as Record<string, unknown> : {};
+  const own = typeof data === 'object' && data !== null && !Array.isArray(data) ? data as Record<string, unknown> : {};
   return key === undefined ? value : { ...own, [key]: withValue(Object.hasOwn(own, key) ? own[key] : undefined, rest, value) };
 }
 
