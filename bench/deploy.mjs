@@ -22,7 +22,7 @@ const SMALL_FILES = 40;
 const scratch = mkdtempSync(join(process.env.TARA_BENCH_DIR ?? tmpdir(), 'tara-bench-deploy-'));
 const file = join(scratch, 'model.gguf');
 const hooks = { parallel: async () => [], observe: async () => undefined };
-const deployer = createDeployer({ hooks, work: createWork(sharedPool()), keep: 5 });
+const deployer = createDeployer({ hooks, work: createWork({ runInPool: (module, input, options) => sharedPool().run(String(module), input, options) }), keep: 5 });
 const request = (target) => ({ phase: 1, target, files: [{ path: file, role: 'model' }], metadata: { domains: ['health'] } });
 
 function writeModel(path) {

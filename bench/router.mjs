@@ -24,8 +24,8 @@ const { createTable } = await part('router/table/table');
 const { knownDomains } = await part('router/table/tables');
 const { excerptOf } = await part('router/text/excerpt');
 const { wordsOf } = await part('router/text/words');
-const { analyze } = await part('emotion/analyze');
-const { loadModel } = await part('emotion/model');
+const { analyze } = await part('emotion/reading/analyze');
+const { loadModel } = await part('emotion/reading/files');
 
 const data = process.env.TARA_DATA ?? join(ROOT, '..', 'shared', 'data');
 const embeddingModel = optional('TARA_EMBEDDING_MODEL', 'a sentence-embedding GGUF');

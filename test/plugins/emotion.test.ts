@@ -63,7 +63,7 @@ describe('the model', () => {
   });
 
   it.skipIf(!existsSync(shared('emotion/xed.dev.tsv')))('holds its measured macro-F1 on XED and GoEmotions dev (skipped without ../shared)', async () => {
-    expect(await macroF1(shared('emotion/xed.dev.tsv'))).toBeGreaterThanOrEqual(0.365);
+    expect(await macroF1(shared('emotion/xed.dev.tsv'))).toBeGreaterThanOrEqual(0.37);
     expect(await macroF1(shared('emotion/goemotions.dev.tsv'))).toBeGreaterThanOrEqual(0.48);
   });
 

@@ -35,8 +35,8 @@ export function judge(text: string): Crisis {
   return { level: acute ? 'acute' : 'concern', reasons: [...new Set(heard.filter(({ level }) => !acute || level === 'acute').map(({ name }) => name))] };
 }
 
-/** From these probabilities on the network is heard; chosen on lines of our own by cross-validation, for few false alarms. */
-const SURE = { acute: 0.6, noticed: 0.7 };
+/** From these probabilities on the network is heard: of 700 harmless questions of the routing data it then takes 1 % for danger. */
+const SURE = { acute: 0.8, noticed: 0.9 };
 const [, , ...KINDS] = LEVEL_NAMES;
 
 /** What the network makes of a sentence vector. */

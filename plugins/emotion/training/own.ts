@@ -14,7 +14,7 @@ async function read(name: string): Promise<string> {
 }
 
 /** They are few, so each counts much, and thresholds are not chosen on them. */
-export const ownSource = async (): Promise<Source> => ({ name: 'own', weight: 10, onlyTraining: true, rows: parseRows(await read('own-lines.tsv'), 'own-lines.tsv') });
+export const ownSource = async (): Promise<Source> => ({ name: 'own', weight: 3, onlyTraining: true, rows: parseRows(await read('own-lines.tsv'), 'own-lines.tsv') });
 
 export const crisisRows = async (): Promise<CrisisRow[]> =>
   (await read('crisis-lines.tsv')).split('\n').flatMap((line) => {

@@ -14,8 +14,6 @@ export interface Source {
   readonly rows: readonly Row[];
   /** How much one row counts. */
   readonly weight: number;
-  /** The networks learn from the first rows only, so many at most, counted the more for it: vectors cost most of a training's time. */
-  readonly headRows?: number;
   /** Left out of what thresholds and calibration are chosen on: too few rows, or of another make than what users write. */
   readonly onlyTraining?: boolean;
 }

@@ -32,7 +32,7 @@ const HELD_OUT = 5;
 const HIDDEN = 128;
 const EPOCHS = 8;
 /** A row of our own counts this much more where it tells what dominates: only these rows were written to be clear. */
-const OWN_MOOD = 4;
+const OWN_MOOD = 12;
 /** One in so many rows of the sources stands for harmless talk in the crisis network, and counts little. */
 const HARMLESS = { every: 12, weight: 0.2 };
 const CRISIS_EPOCHS = 30;
@@ -54,14 +54,14 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
   onProgress?.(0, 'sentence vectors');
   const all: Prepared[] = [];
   for (const source of sources) {
-    const vectors = await embed?.(source.rows.slice(0, source.headRows).map(({ text }) => plain(text)));
+    const vectors = await embed?.(source.rows.map(({ text }) => plain(text)));
     source.rows.forEach((row, index) => all.push({ row, source, example: exampleOf(row.text, row.labels, source.weight), vector: vectors?.[index] }));
   }
   const tuning = new Set(all.filter(({ source }) => source.onlyTraining !== true).filter((_, index) => index % HELD_OUT === 0));
   const kept = all.filter((item) => !tuning.has(item));
   const linearOf = (items: readonly Prepared[], from: number, to: number) => trainLinear(items.map(({ example }) => example), stepper('n-grams', from, to));
   const networkOf = (items: readonly Prepared[], from: number, to: number) =>
-    trainNetwork(items.flatMap(({ row, source, vector }) => (vector === undefined ? [] : [{ vector, wanted: row.labels, weight: headWeight(source) }])), { hidden: HIDDEN, outputs: EMOTIONS.length, loss: 'sigmoid', epochs: EPOCHS }, stepper('labels', from, to));
+    trainNetwork(items.flatMap(({ row, source, vector }) => (vector === undefined ? [] : [{ vector, wanted: row.labels, weight: source.weight }])), { hidden: HIDDEN, outputs: EMOTIONS.length, loss: 'sigmoid', epochs: EPOCHS }, stepper('labels', from, to));
 
   const trial = await linearOf(kept, 0.1, 0.25);
   const held = [...tuning];
@@ -82,9 +82,6 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
   return { ...model, head: { probe: { text: PROBE, vector: probe }, labels, mood, crisis: danger, reading: chooseRule(both) } };
 }
 
-/** Weight of a row in the networks. */
-const headWeight = ({ rows, weight, headRows = rows.length }: Source): number => weight * Math.max(1, rows.length / headRows);
-
 const judgedBy = (items: readonly Prepared[], logits: (item: Prepared) => number[]): Judged[] =>
   items.map((item) => ({ logits: logits(item), labels: item.row.labels, source: item.source.name }));
 
@@ -99,7 +96,7 @@ function moodExamples(items: readonly Prepared[]): Example[] {
   return known.map(({ vector, source, mood }) => ({
     vector,
     wanted: oneOf(MOODS, mood),
-    weight: (weights[mood] ?? 0) * (source.onlyTraining === true ? headWeight(source) * OWN_MOOD : 1),
+    weight: (weights[mood] ?? 0) * (source.onlyTraining === true ? source.weight * OWN_MOOD : 1),
   }));
 }
 
