@@ -137,8 +137,13 @@ export async function runReusing(planned: PlanWithBlobs, lowered: Lowered, folde
   const written = lowered.outputs.reduce((sum, { path, bytes }) => sum + (path === null ? 0 : bytes), 0);
   const progress = progressOf(options.onProgress, read + written);
   for (const batch of batches(missing, batchValues)) {
-    await run(entryPlan(planned, store, batch), progress.report);
-    for (const { key } of batch) paths.set(key, await store.take(key));
+    try {
+      await run(entryPlan(planned, store, batch), progress.report);
+      for (const { key } of batch) paths.set(key, await store.take(key));
+    } catch (thrown) {
+      await store.discard(batch.map(({ key }) => key));
+      throw thrown;
+    }
     progress.next();
   }
   const result = await run(await fromEntries(planned, wanted, paths), progress.report);

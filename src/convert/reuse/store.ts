@@ -2,12 +2,16 @@
  * The folder of tensors that were quantized before: one small GGUF file each, `KEY-SHA256.gguf`. The key says what its bytes
  * follow from; the hash is that of the file itself, so that a damaged one is known.
  */
+import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaraError } from '../../errors.js';
 import type { Pool } from '../../workers/index.js';
 
 const ENTRY = /^([0-9a-f]{64})-([0-9a-f]{64})\.gguf$/;
+const DRAFT = /^[0-9a-f]{64}-[0-9a-f-]{36}\.part$/;
+/** No run leaves a draft alone for so long, unless it was killed. */
+const ABANDONED_MS = 24 * 60 * 60 * 1000;
 
 export interface StoreOptions {
   readonly pool: Pool;
@@ -16,6 +20,8 @@ export interface StoreOptions {
 
 export class TensorStore {
   readonly #names: Map<string, { readonly name: string; readonly hash: string }>;
+  /** Two runs that make the same tensor at once write a draft each. */
+  readonly #run = randomUUID();
 
   private constructor(readonly folder: string, names: readonly string[], private readonly options: StoreOptions) {
     this.#names = new Map(names.flatMap((name) => {
@@ -29,6 +35,10 @@ export class TensorStore {
     const names = await mkdir(folder, { recursive: true }).then(() => readdir(folder)).catch((cause: unknown) => {
       throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause) }, { cause });
     });
+    await Promise.all(names.filter((name) => DRAFT.test(name)).map(async (name) => {
+      const written = await stat(join(folder, name)).catch(() => undefined);
+      if (written !== undefined && Date.now() - written.mtimeMs > ABANDONED_MS) await rm(join(folder, name), { force: true });
+    }));
     return new TensorStore(folder, names, options);
   }
 
@@ -44,22 +54,19 @@ export class TensorStore {
 
   /** Where the file of a key is written before it is taken in. */
   draft(key: string): string {
-    return join(this.folder, `${key}.part`);
+    return join(this.folder, `${key}-${this.#run}.part`);
   }
 
   /** Takes a written draft in under its hash; its path. */
   async take(key: string): Promise<string> {
-    try {
-      const hash = await this.#hash(this.draft(key));
-      const path = join(this.folder, `${key}-${hash}.gguf`);
-      await this.#place(this.draft(key), path);
-      return path;
-    } catch (thrown) {
-      // Another run that made the same tensor has taken the draft in: the bytes are the same.
-      const other = (await readdir(this.folder)).find((name) => name.startsWith(`${key}-`));
-      if (other === undefined) throw thrown;
-      return join(this.folder, other);
-    }
+    const path = join(this.folder, `${key}-${await this.#hash(this.draft(key))}.gguf`);
+    await this.#place(this.draft(key), path);
+    return path;
+  }
+
+  /** Removes what was written and not taken in. */
+  async discard(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => rm(this.draft(key), { force: true })));
   }
 
   /** Bytes of all its files. */
