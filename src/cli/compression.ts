@@ -74,7 +74,7 @@ export async function compressionOf(context: CoreContext): Promise<Compression |
   onlyFor('distilled', [['--distill-minutes', minutes]]);
   if (wanted.type === 'standard') {
     const only = [['--text', wanted.texts.length > 0], ['--quality-threshold', wanted.goal !== undefined], ['--speed-priority', wanted.speedPriority]] as const;
-    for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `standard compression measures nothing: --compression-type hybrid takes it` });
+    for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `standard compression measures nothing: ${option === '--text' ? 'hybrid, sparse and distilled take' : 'hybrid takes'} it` });
     if (wanted.targetSize === undefined && wanted.targetBits === undefined && wanted.memory === undefined) return null;
   } else if (wanted.texts.length === 0) {
     throw new TaraError('TARA_OPTION_INVALID', { option: '--text', reason: `${wanted.type} compression measures: give calibration text` });
