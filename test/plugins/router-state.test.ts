@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createTestHost, fakeEmotion, service, type TestHost } from 'tara-gguf/testing';
-import { embedder, emotion, router, stateFolder, type Embedder, type EmotionAnalysis } from 'tara-gguf/plugin';
+import { createLru, embedder, emotion, router, stateFolder, type Embedder, type EmotionAnalysis } from 'tara-gguf/plugin';
 import plugin from '../../plugins/router/index.js';
 import type { RouteEvent } from '../../plugins/router/explained.js';
 import type { RouterService } from '../../plugins/router/service.js';
 import { createHistories } from '../../plugins/router/state/history.js';
-import { createLru } from '../../plugins/router/state/lru.js';
 import { followUpOf } from '../../plugins/router/text/follow-up.js';
 
 const homes: string[] = [];
