@@ -16,6 +16,9 @@ export const createAnswerCache = ({ entries = 512, ttlMs = 600_000, now }: Parti
 /** Whether the same prompt is answered alike again: greedy, or with a seed. */
 export const repeatable = ({ temperature, seed }: GenerateOptions = {}): boolean => temperature === 0 || seed !== undefined;
 
+/** What is kept of an answer is its text: log-probabilities of its tokens are not. */
+export const keepable = ({ logprobs }: GenerateOptions = {}): boolean => logprobs === undefined;
+
 /** Texts are alike without the spaces around them; those inside may be code. Numbers that JSON lacks are named. */
 const plain = (_key: string, value: unknown): unknown => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value);
 

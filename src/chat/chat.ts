@@ -5,7 +5,7 @@ import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
 import { asTaraError, TaraError } from '../errors.js';
-import { answerKey, repeatable, type AnswerCache } from './answers.js';
+import { answerKey, keepable, repeatable, type AnswerCache } from './answers.js';
 import { agree, type Agreement } from './consensus.js';
 import { createSpeeds } from './speeds.js';
 
@@ -150,7 +150,7 @@ export function createChat(services: ChatServices): Chat {
     const before = spoken(await hooks.parallel('chat:before', asked, call));
     const withheld = hooks.has('chat:reply');
     const calm = [analysis, route].every((found) => (found?.crisis.level ?? 'none') === 'none');
-    const ask: Asked = { messages: prompt.messages, request, reuse: calm && (request.reuse ?? repeatable(request.generate)) };
+    const ask: Asked = { messages: prompt.messages, request, reuse: calm && keepable(request.generate) && (request.reuse ?? repeatable(request.generate)) };
     const seen = async (answer: string, from: string): Promise<string> =>
       withheld ? (await hooks.waterfall('chat:reply', { text: answer, domain: from, userId, question: question.content }, call)).text : answer;
     const ended = async function* (text: string, from: string, end: Ending): AsyncGenerator<ChatEvent> {

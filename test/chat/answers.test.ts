@@ -71,6 +71,7 @@ describe('an answer given before', () => {
     expect(await reused({ generate: { temperature: 0.7, seed: 3 } })).toBe(true);
     expect(await reused({ generate: {}, reuse: true })).toBe(true);
     expect(await reused({ generate: GREEDY, reuse: false })).toBe(false);
+    expect(await reused({ generate: { ...GREEDY, logprobs: 2 }, reuse: true })).toBe(false);
     expect(await reused({ generate: GREEDY }, { answers: undefined })).toBe(false);
   });
 
