@@ -1,5 +1,5 @@
 /** Emotion, router, model and hooks in the order that DESIGN gives a chat message. */
-import type { GenerateOptions } from '../engine/index.js';
+import type { Chunk, GenerateOptions, GenerationResult } from '../engine/index.js';
 import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookAnswer, HookCaller } from '../kernel/services.js';
@@ -10,6 +10,8 @@ import { agree, type Agreement } from './consensus.js';
 /** A model to answer from, and which of its loaded adapters to answer with. */
 export interface DomainLease extends Lease {
   readonly adapters?: GenerateOptions['adapters'];
+  /** The release that the model is of. */
+  readonly releaseId?: string | undefined;
 }
 
 export interface ChatServices {
@@ -24,7 +26,7 @@ export interface ChatServices {
 }
 
 export interface ChatRequest {
-  /** The last one is the user's. */
+  /** The last one is the user's, or a tool's answer to what the user asked. */
   readonly messages: readonly ChatMessage[];
   /** Skips the router. */
   readonly domain?: string;
@@ -39,13 +41,18 @@ export interface ChatRequest {
 
 export type ChatEvent =
   | { readonly type: 'decision'; readonly domain: string; readonly route: RouteDecision | null; readonly emotion: EmotionAnalysis | null }
-  | { readonly type: 'text'; readonly text: string }
+  /** A model begins to answer; not told where a plugin answers, or where several domains are asked. */
+  | { readonly type: 'answering'; readonly domain: string; readonly release: string | undefined; readonly fallback: Answered['fallback'] }
+  /** `chunk`: what the model said, where the text is its own. */
+  | { readonly type: 'text'; readonly text: string; readonly chunk?: Chunk }
   | ({ readonly type: 'end'; readonly text: string } & Ending);
 
 /** What an answer took. */
 interface Ending extends Answered {
   readonly completionTokens: number;
   readonly tokensPerSecond: number;
+  /** Of the one model that answered. */
+  readonly generation?: GenerationResult;
 }
 
 /** Who answered, where that is not simply the domain of the decision. */
@@ -92,8 +99,9 @@ export function createChat(services: ChatServices): Chat {
   }
 
   async function* reply(request: ChatRequest): AsyncGenerator<ChatEvent> {
-    const question = request.messages.at(-1);
-    if (question?.role !== 'user') throw new TaraError('TARA_OPTION_INVALID', { option: 'messages', reason: 'the last message must be the user\'s' });
+    const last = request.messages.at(-1)?.role;
+    const question = request.messages.findLast(({ role }) => role === 'user');
+    if (question === undefined || (last !== 'user' && last !== 'tool')) throw new TaraError('TARA_OPTION_INVALID', { option: 'messages', reason: 'the last message must be the user\'s, or a tool\'s' });
     const userId = request.userId ?? null;
     const call = request.signal ? { signal: request.signal } : {};
     const { analysis, route, domain } = await decide(request, question.content);
@@ -117,10 +125,13 @@ export function createChat(services: ChatServices): Chat {
       if (after !== '') yield { type: 'text', text: `\n\n${after}` };
       yield { type: 'end', text: [before, text, after].filter((part) => part !== '').join('\n\n'), ...end };
     };
-    if (before !== '') yield { type: 'text', text: `${before}\n\n` };
+    const opening = function* (): Generator<ChatEvent> {
+      if (before !== '') yield { type: 'text', text: `${before}\n\n` };
+    };
 
     const contenders = request.consensus === true ? (route?.contenders ?? []) : [];
     if (contenders.length > 1) {
+      yield* opening();
       const { text: chosen, ...end } = await agreed(request, prompt.messages, contenders);
       const text = await seen(chosen, end.consensus.domain);
       yield { type: 'text', text };
@@ -129,18 +140,21 @@ export function createChat(services: ChatServices): Chat {
     }
     const { lease: taken, fallback } = await acquireOne([domain, ...(route?.fallback ? [route.fallback] : []), 'none'], request.signal);
     using lease = taken;
+    yield { type: 'answering', domain: fallback?.domain ?? domain, release: lease.releaseId, fallback };
+    yield* opening();
     const generation = generationOf(lease, prompt.messages, request);
     let text = '';
     for await (const chunk of generation) {
       text += chunk.text;
-      if (!withheld) yield { type: 'text', text: chunk.text };
+      if (!withheld) yield { type: 'text', text: chunk.text, chunk };
     }
-    const { usage, timings } = await generation.result;
+    const result = await generation.result;
+    const { usage, timings } = result;
     if (withheld) {
       text = await seen(text, domain);
       yield { type: 'text', text };
     }
-    yield* ended(text, domain, { completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, ...(fallback && { fallback }) });
+    yield* ended(text, domain, { completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, generation: result, ...(fallback && { fallback }) });
   }
 
   const generationOf = (lease: DomainLease, messages: readonly ChatMessage[], { generate, signal }: ChatRequest) =>
