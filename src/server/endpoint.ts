@@ -1,6 +1,6 @@
 /** What an endpoint is: one address, what it takes, what it gives. The same schemas check requests and make the OpenAPI document. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { TaraError } from '../errors.js';
 import type { Service } from './service.js';
 

@@ -10,8 +10,9 @@ type Json = Record<string, unknown>;
 const COMMON = [500, 503];
 
 const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
-  return rest;
+  const made = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as Json;
+  delete made.$schema;
+  return made;
 };
 
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
