@@ -8,7 +8,11 @@ import type { AccessOptions } from './options.js';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
-const keyOf = ({ headers }: FastifyRequest): string | undefined => /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1];
+/** As OpenAI's clients send it, or as Anthropic's do. */
+const keyOf = ({ headers }: FastifyRequest): string | undefined => {
+  const plain = headers['x-api-key'];
+  return /^Bearer\s+(.+)$/i.exec(headers.authorization ?? '')?.[1] ?? (typeof plain === 'string' ? plain : undefined);
+};
 
 /** Compared as digests: the time tells nothing of a key. */
 function checker(keys: readonly string[]): (request: FastifyRequest) => boolean {

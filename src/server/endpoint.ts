@@ -16,6 +16,8 @@ export interface Call<Body> {
 export interface Endpoint<Body = unknown> {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** Further addresses, as llama-server has them. */
+  readonly aliases?: readonly string[];
   readonly summary: string;
   readonly tag: string;
   /** Asked without a key. */
@@ -25,6 +27,8 @@ export interface Endpoint<Body = unknown> {
   readonly response: z.ZodType | { readonly mediaType: string };
   /** A stream of events is another form of the answer. */
   readonly streams?: boolean;
+  /** Goes on until the client leaves: nobody waits for it when the server ends. */
+  readonly endless?: boolean;
   /** Statuses of errors beside those that every endpoint may answer with. */
   readonly errors?: readonly number[];
   /** The answer, or undefined where the handler wrote it itself. */

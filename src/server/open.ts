@@ -3,15 +3,13 @@ import type { FastifyBaseLogger } from 'fastify';
 import { createChat, type Chat } from '../chat/index.js';
 import { createEngine } from '../engine/index.js';
 import { CAPABILITIES, embedder } from '../kernel/capabilities.js';
-import type { Host } from '../kernel/host-types.js';
-import { createMetrics } from './metrics/metrics.js';
+import { createLive } from './metrics/live.js';
+import { createPrometheus } from './metrics/prometheus.js';
+import { recordAll } from './metrics/recorder.js';
 import type { PluginOptions } from './plugin.js';
 import { ENDPOINTS } from './routes/index.js';
-import type { Service } from './service.js';
+import type { ServerHost, Service } from './service.js';
 import { openRotation, type Rotation, type Serving } from './serving/index.js';
-
-/** What is needed of a host. */
-export type ServerHost = Pick<Host, 'hooks' | 'find' | 'use'>;
 
 export interface OpenedService {
   readonly service: Service;
@@ -41,6 +39,8 @@ export async function openService(options: PluginOptions, log: FastifyBaseLogger
     await own?.stop();
     throw error;
   }
+  const prometheus = createPrometheus(() => rotation.current, () => rotation.switches);
+  const live = createLive(() => rotation.current);
   const chats = new WeakMap<Serving, Chat>();
   const emotion = host.find(CAPABILITIES.emotion);
   const router = host.find(CAPABILITIES.router);
@@ -53,12 +53,13 @@ export async function openService(options: PluginOptions, log: FastifyBaseLogger
   };
   return {
     service: {
-      rotation, chatOf, emotion, router,
-      metrics: createMetrics(() => rotation.current, () => rotation.switches),
+      host, rotation, chatOf, emotion, router,
+      prometheus, live, record: recordAll([prometheus, live]),
       endpoints: ENDPOINTS,
       secured: (options.apiKeys ?? []).length > 0,
     },
     async close() {
+      live.close();
       await rotation.close();
       await engine.dispose();
       await own?.stop();

@@ -6,8 +6,8 @@ import { checkedBody, type Endpoint } from './endpoint.js';
 import { errorBody, requestError } from './errors.js';
 import { DEFAULTS, type ServerOptions } from './options.js';
 import { createRequests, type Requests } from './requests.js';
-import { openService, type ServerHost } from './open.js';
-import type { Service } from './service.js';
+import { openService } from './open.js';
+import type { ServerHost, Service } from './service.js';
 
 export type PluginOptions = Omit<ServerOptions, 'host' | 'port' | 'logger'> & {
   /** A running host to take emotion, router and hooks from; one of its own, with tara.config's plugins, when omitted. */
@@ -26,11 +26,11 @@ function answerError(thrown: unknown, reply: FastifyReply, bodyLimit: number): F
 }
 
 function addEndpoint(app: FastifyInstance, one: Endpoint, service: Service, requests: Requests): void {
-  app.route({
+  for (const url of [one.path, ...one.aliases ?? []]) app.route({
     method: one.method,
-    url: one.path,
+    url,
     config: { public: one.public === true },
-    handler: (request: FastifyRequest, reply: FastifyReply) => requests.run(reply, async (signal) => {
+    handler: (request: FastifyRequest, reply: FastifyReply) => requests.run(reply, one.endless === true, async (signal) => {
       const body = one.body ? checkedBody(one.body, request.body) : undefined;
       const answer = await one.handle({ body, request, reply, signal, service });
       return answer === undefined ? reply : answer;
@@ -42,7 +42,7 @@ function addEndpoint(app: FastifyInstance, one: Endpoint, service: Service, requ
 export function notFound(endpoints: readonly Endpoint[], prefix = ''): (request: FastifyRequest, reply: FastifyReply) => FastifyReply {
   return (request, reply) => {
     const url = request.url.split('?')[0] ?? '';
-    const allowed = [...new Set(endpoints.filter((one) => `${prefix}${one.path}` === url).map(({ method }) => method))].join(', ');
+    const allowed = [...new Set(endpoints.filter(({ path, aliases = [] }) => [path, ...aliases].some((known) => `${prefix}${known}` === url)).map(({ method }) => method))].join(', ');
     if (allowed === '') return reply.code(404).send(errorBody(new TaraError('TARA_URL_UNKNOWN', { method: request.method, url })));
     return reply.code(405).header('allow', allowed).send(errorBody(new TaraError('TARA_METHOD_REFUSED', { method: request.method, url, allowed })));
   };
@@ -60,7 +60,7 @@ export async function taraServer(app: FastifyInstance, options: PluginOptions): 
     if (requests.draining) throw new TaraError('TARA_DRAINING');
   });
   app.addHook('onResponse', async (request, reply) => {
-    opened.service.metrics.answered(request.routeOptions.url ?? 'unknown', reply.statusCode, reply.elapsedTime / 1000);
+    opened.service.record.answered(request.routeOptions.url ?? 'unknown', reply.statusCode, reply.elapsedTime / 1000);
   });
   await addAccess(app, options);
   for (const one of opened.service.endpoints) addEndpoint(app, one, opened.service, requests);

@@ -36,7 +36,7 @@ describe('chat completions', () => {
     const response = await post(server, '/v1/chat/completions', { messages: user, temperature: 0, stream: true, stream_options: { include_usage: true } });
     expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
     const chunks = await events<{ choices: { delta: { role?: string; content?: string }; finish_reason: string | null }[]; usage: unknown }>(response);
-    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: null });
     expect(chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')).toBe('abc');
     expect(chunks.at(-2)?.choices[0]).toMatchObject({ delta: {}, finish_reason: 'stop' });
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 4 } });

@@ -1,5 +1,5 @@
 /** Whole answers, for responses that are no stream. */
-import type { TokenLogprob, Usage } from '../../engine/index.js';
+import type { GenerationResult, TokenLogprob, Usage } from '../../engine/index.js';
 import type { AnswerEvent } from './events.js';
 
 export interface Collected {
@@ -7,13 +7,14 @@ export interface Collected {
   readonly logprobs: readonly TokenLogprob[];
   readonly finishReason: 'stop' | 'length';
   readonly usage: Usage;
+  readonly generation: GenerationResult | undefined;
 }
 
 async function collectOne(events: AsyncIterable<AnswerEvent>): Promise<Collected> {
   let text = '';
   const logprobs: TokenLogprob[] = [];
   for await (const event of events) {
-    if (event.type === 'end') return { text, logprobs, finishReason: event.finishReason, usage: event.usage };
+    if (event.type === 'end') return { text, logprobs, finishReason: event.finishReason, usage: event.usage, generation: event.generation };
     text += event.text;
     logprobs.push(...event.logprobs ?? []);
   }

@@ -3,6 +3,7 @@ import type { ChatEvent, DomainLease } from '../../chat/index.js';
 import type { ChatMessage, GenerateOptions } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
 import type { ChatMessage as KernelMessage } from '../../kernel/hook-table.js';
+import type { Lease } from '../../models/index.js';
 import type { Service } from '../service.js';
 import type { Named, Serving } from '../serving/index.js';
 import { endEvent, textEvent, type AnswerEvent } from './events.js';
@@ -32,7 +33,7 @@ async function* generated(acquire: () => Promise<DomainLease>, { prompt, options
   const generation = lease.model.generate(prompt, { ...options, ...(lease.adapters && { adapters: lease.adapters }) });
   for await (const chunk of generation) yield textEvent(chunk);
   const result = await generation.result;
-  service.metrics.generated(result);
+  service.record.generated(result);
   yield endEvent(result);
 }
 
@@ -52,7 +53,7 @@ async function* replied(begun: readonly ChatEvent[], rest: AsyncIterator<ChatEve
   const give = function* (event: ChatEvent): Generator<AnswerEvent> {
     if (event.type === 'text') yield event.chunk ? textEvent(event.chunk) : { type: 'text', text: event.text };
     if (event.type === 'end') {
-      if (event.generation) service.metrics.generated(event.generation);
+      if (event.generation) service.record.generated(event.generation);
       yield endEvent(event.generation);
     }
   };
@@ -80,7 +81,7 @@ export async function chatAnswers(service: Service, serving: Serving, { domain }
     const event = next.value;
     begun.push(event);
     if (event.type === 'decision') {
-      service.metrics.decided(event);
+      service.record.decided(event);
       headers['x-tara-domain'] = inHeader(event.domain);
       if (event.route) headers['x-tara-confidence'] = event.route.confidence.toFixed(4);
       if (event.emotion) headers['x-tara-emotion'] = event.emotion.dominant;
@@ -94,6 +95,16 @@ export async function chatAnswers(service: Service, serving: Serving, { domain }
     break;
   }
   return { headers, choices: [replied(begun, events, service)] };
+}
+
+/** A lease on the model of a name; of `auto` on what answers where no domain fits. */
+export function acquireNamed(serving: Serving, name: string | null | undefined, signal: AbortSignal): Promise<Lease> {
+  const named = serving.find(name ?? 'default');
+  switch (named.kind) {
+    case 'file': return serving.acquireFile(named.file, signal);
+    case 'chat': return serving.acquireDomain(named.domain ?? '', signal);
+    case 'embedding': return serving.acquireEmbedding(named.path, signal);
+  }
 }
 
 /** Refuses a name that answers no text. */

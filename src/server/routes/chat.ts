@@ -1,6 +1,6 @@
 /** POST /v1/chat/completions: messages in, an answer out; from one model, or through emotion and router. */
 import { TaraError } from '../../errors.js';
-import type { GenerateOptions, ToolCall, Usage } from '../../engine/index.js';
+import type { GenerateOptions, GenerationResult, ToolCall, Usage } from '../../engine/index.js';
 import { messagesOf } from '../answers/messages.js';
 import { chatLogprobs } from '../answers/logprobs.js';
 import { answering, chatAnswers, modelAnswers, type Answers } from '../answers/source.js';
@@ -8,6 +8,7 @@ import { endpoint, type Call } from '../endpoint.js';
 import { FINGERPRINT, newId, now } from '../ids.js';
 import { chatRequest, chatResponse, type ChatRequestBody, type ChatResponseBody } from '../schemas/chat.js';
 import { samplingOptions } from '../schemas/sampling.js';
+import { timingsBody } from '../schemas/timings.js';
 import { usageBody } from '../schemas/usage.js';
 import type { Serving } from '../serving/index.js';
 import { merge } from '../stream/merge.js';
@@ -38,13 +39,14 @@ async function answersTo({ body, service }: Call<ChatRequestBody>, serving: Serv
 
 async function* chunks(choices: readonly AsyncIterable<ChatAnswerEvent>[], head: object, wantsLogprobs: boolean, includeUsage: boolean): AsyncGenerator<object> {
   const usages: Usage[] = [];
+  const generations: (GenerationResult | undefined)[] = [];
   const calls = choices.map(() => 0);
   const begun = new Set<number>();
   const chunk = (index: number, delta: object, logprobs: unknown = null, finish: string | null = null) => ({ ...head, choices: [{ index, delta, logprobs, finish_reason: finish }], ...(includeUsage ? { usage: null } : {}) });
   for await (const { index, value: event } of merge(choices)) {
     if (!begun.has(index)) {
       begun.add(index);
-      yield chunk(index, { role: 'assistant', content: event.type === 'call' ? null : '' });
+      yield chunk(index, { role: 'assistant', content: null });
     }
     switch (event.type) {
       case 'text':
@@ -58,13 +60,15 @@ async function* chunks(choices: readonly AsyncIterable<ChatAnswerEvent>[], head:
       }
       case 'end':
         usages.push(event.usage);
+        generations.push(event.generation);
         yield chunk(index, {}, null, event.finishReason);
     }
   }
-  if (includeUsage) yield { ...head, choices: [], usage: usageBody(usages) };
+  if (includeUsage) yield { ...head, choices: [], usage: usageBody(usages), ...timingsBody(generations) };
 }
 
 interface Whole {
+  readonly generation: GenerationResult | undefined;
   readonly choice: ChatResponseBody['choices'][number];
   readonly usage: Usage;
 }
@@ -85,7 +89,7 @@ async function whole(events: AsyncIterable<ChatAnswerEvent>, index: number, want
       case 'end': {
         const content = calls.length > 0 && text.trim() === '' ? null : text;
         const message = { role: 'assistant' as const, content, refusal: null, ...(calls.length > 0 ? { tool_calls: calls } : {}) };
-        return { choice: { index, message, logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null, finish_reason: event.finishReason }, usage: event.usage };
+        return { choice: { index, message, logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null, finish_reason: event.finishReason }, usage: event.usage, generation: event.generation };
       }
     }
   }
@@ -93,7 +97,7 @@ async function whole(events: AsyncIterable<ChatAnswerEvent>, index: number, want
 }
 
 export default endpoint<ChatRequestBody>({
-  method: 'POST', path: '/v1/chat/completions', tag: 'openai', summary: 'Answer a conversation',
+  method: 'POST', path: '/v1/chat/completions', aliases: ['/chat/completions'], tag: 'openai', summary: 'Answer a conversation',
   body: chatRequest, response: chatResponse, streams: true, errors: [404, 422],
   async handle(call) {
     const { body, service, reply, signal } = call;
@@ -109,6 +113,6 @@ export default endpoint<ChatRequestBody>({
       return undefined;
     }
     const all = await Promise.all(choices.map((events, index) => whole(events, index, wantsLogprobs)));
-    return { object: 'chat.completion', ...head, choices: all.map(({ choice }) => choice), usage: usageBody(all.map(({ usage }) => usage)) } satisfies ChatResponseBody;
+    return { object: 'chat.completion', ...head, choices: all.map(({ choice }) => choice), usage: usageBody(all.map(({ usage }) => usage)), ...timingsBody(all.map(({ generation }) => generation)) } satisfies ChatResponseBody;
   },
 });

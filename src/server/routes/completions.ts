@@ -8,6 +8,7 @@ import { FINGERPRINT, newId, now } from '../ids.js';
 import { completionRequest, completionResponse, type CompletionRequestBody, type CompletionResponseBody } from '../schemas/completion.js';
 import { inputsOf } from '../schemas/inputs.js';
 import { samplingOptions } from '../schemas/sampling.js';
+import { timingsBody } from '../schemas/timings.js';
 import { usageBody } from '../schemas/usage.js';
 import { merge } from '../stream/merge.js';
 import { sendEvents } from '../stream/sse.js';
@@ -20,10 +21,12 @@ function askedOf(body: CompletionRequestBody, prompts: readonly (string | Int32A
 
 async function* chunks(choices: readonly AsyncIterable<AnswerEvent>[], head: object, wantsLogprobs: boolean, prompts: number, includeUsage: boolean): AsyncGenerator<object> {
   const usages = [];
+  const generations = [];
   const offsets = choices.map(() => 0);
   for await (const { index, value: event } of merge(choices)) {
     if (event.type === 'end') {
       usages.push(event.usage);
+      generations.push(event.generation);
       yield { ...head, choices: [{ index, text: '', logprobs: null, finish_reason: event.finishReason }] };
       continue;
     }
@@ -31,11 +34,11 @@ async function* chunks(choices: readonly AsyncIterable<AnswerEvent>[], head: obj
     offsets[index] = offset + event.text.length;
     yield { ...head, choices: [{ index, text: event.text, logprobs: wantsLogprobs ? completionLogprobs(event.logprobs ?? [], offset) : null, finish_reason: null }] };
   }
-  if (includeUsage) yield { ...head, choices: [], usage: usageBody(usages, prompts) };
+  if (includeUsage) yield { ...head, choices: [], usage: usageBody(usages, prompts), ...timingsBody(generations) };
 }
 
 export default endpoint<CompletionRequestBody>({
-  method: 'POST', path: '/v1/completions', tag: 'openai', summary: 'Continue a prompt',
+  method: 'POST', path: '/v1/completions', aliases: ['/completions'], tag: 'openai', summary: 'Continue a prompt',
   body: completionRequest, response: completionResponse, streams: true, errors: [404, 422],
   async handle({ body, service, reply, signal }) {
     using visit = service.rotation.enter();
@@ -54,6 +57,7 @@ export default endpoint<CompletionRequestBody>({
       ...head,
       choices: collected.map(({ text, logprobs, finishReason }, index) => ({ index, text, logprobs: wantsLogprobs ? completionLogprobs(logprobs) : null, finish_reason: finishReason })),
       usage: usageBody(collected.map(({ usage }) => usage), prompts.length),
+      ...timingsBody(collected.map(({ generation }) => generation)),
     } satisfies CompletionResponseBody;
   },
 });

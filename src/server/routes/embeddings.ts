@@ -17,7 +17,7 @@ function acquire(serving: Serving, name: string | null | undefined, signal: Abor
 const base64 = (row: Float32Array): string => Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('base64');
 
 export default endpoint<EmbeddingRequestBody>({
-  method: 'POST', path: '/v1/embeddings', tag: 'openai', summary: 'Vectors of texts, each of length 1',
+  method: 'POST', path: '/v1/embeddings', aliases: ['/embeddings'], tag: 'openai', summary: 'Vectors of texts, each of length 1',
   body: embeddingRequest, response: embeddingResponse, errors: [404, 422],
   async handle({ body, service, signal }) {
     using visit = service.rotation.enter();

@@ -7,6 +7,6 @@ export default endpoint({
   method: 'GET', path: '/metrics', tag: 'operation', summary: 'Figures for Prometheus', response: { mediaType: MEDIA_TYPE },
   async handle({ service, reply }) {
     reply.type(MEDIA_TYPE);
-    return service.metrics.text();
+    return service.prometheus.text();
   },
 });

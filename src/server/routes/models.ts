@@ -8,7 +8,7 @@ const response = z.object({
 });
 
 export default endpoint({
-  method: 'GET', path: '/v1/models', tag: 'openai', summary: 'The names of models', response,
+  method: 'GET', path: '/v1/models', aliases: ['/models'], tag: 'openai', summary: 'The names of models', response,
   handle: ({ service }) => {
     const { names, since } = service.rotation.current;
     return Promise.resolve({ object: 'list', data: names.map(({ id }) => ({ id, object: 'model', created: since, owned_by: 'tara-gguf' })) } satisfies z.infer<typeof response>);

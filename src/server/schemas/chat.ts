@@ -1,6 +1,7 @@
 /** POST /v1/chat/completions. */
 import { z } from 'zod';
 import { samplingFields } from './sampling.js';
+import { timingsSchema } from './timings.js';
 import { usageSchema } from './usage.js';
 
 const contentPart = z.looseObject({ type: z.literal('text'), text: z.string() });
@@ -66,6 +67,7 @@ export const chatResponse = z.object({
     finish_reason: finishReason,
   })),
   usage: usageSchema,
+  timings: timingsSchema.optional(),
 });
 
 export type ChatResponseBody = z.infer<typeof chatResponse>;

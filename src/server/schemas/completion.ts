@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { inputs } from './inputs.js';
 import { samplingFields } from './sampling.js';
+import { timingsSchema } from './timings.js';
 import { usageSchema } from './usage.js';
 
 export const completionRequest = z.looseObject({
@@ -30,6 +31,7 @@ export const completionResponse = z.object({
   system_fingerprint: z.string(),
   choices: z.array(z.object({ index: z.int(), text: z.string(), logprobs: logprobs.nullable(), finish_reason: z.enum(['stop', 'length']) })),
   usage: usageSchema,
+  timings: timingsSchema.optional(),
 });
 
 export type CompletionResponseBody = z.infer<typeof completionResponse>;

@@ -34,6 +34,7 @@ export const samplingFields = {
     z.array(z.tuple([z.int().min(0).max(2 ** 31 - 1), z.union([z.number().min(-100).max(100), z.literal(false)])])).max(10_000),
   ]).nullish().describe('Bias by token id, -100..100; llama.cpp\'s pairs are taken too, with false for a token that is never to come.'),
   grammar: z.string().min(1).max(1 << 20).nullish().describe('GBNF, as llama.cpp reads it.'),
+  json_schema: z.record(z.string(), z.unknown()).nullish().describe('JSON Schema that the answer obeys.'),
   ignore_eos: z.boolean().nullish(),
   cache_prompt: z.boolean().nullish().describe('Take over what an earlier request with the same beginning has computed. Default true.'),
   priority: whole(-10, 10).describe('Higher first. Default 0.'),
@@ -66,7 +67,7 @@ export function samplingOptions(fields: SamplingFields): GenerateOptions {
       sequenceBreakers: fields.dry_sequence_breakers ?? undefined,
     },
     xtc: fields.xtc_probability == null ? undefined : { probability: fields.xtc_probability, threshold: fields.xtc_threshold ?? 0.1 },
-    logitBias: biasOf(fields.logit_bias), grammar: fields.grammar, ignoreEos: fields.ignore_eos, cachePrompt: fields.cache_prompt, priority: fields.priority, queueTimeoutMs: fields.queue_timeout_ms,
+    logitBias: biasOf(fields.logit_bias), grammar: fields.grammar, jsonSchema: fields.json_schema, ignoreEos: fields.ignore_eos, cachePrompt: fields.cache_prompt, priority: fields.priority, queueTimeoutMs: fields.queue_timeout_ms,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value != null));
 }

@@ -18,7 +18,7 @@ export interface ToolRequest {
 
 type Schema = Readonly<Record<string, unknown>>;
 
-const toolOf = ({ function: given }: RequestTool): Tool => ({
+export const toolOf = ({ function: given }: RequestTool): Tool => ({
   type: 'function',
   function: { name: given.name, ...(given.description == null ? {} : { description: given.description }), parameters: given.parameters ?? { type: 'object', properties: {} } },
 });
@@ -45,9 +45,9 @@ function formatSchema(format: ChatRequestBody['response_format']): Schema | unde
 }
 
 /** Throws TARA_REQUEST_INVALID where the parts of a request exclude each other. */
-export function toolRequest({ tools: given, tool_choice: choice, parallel_tool_calls: parallel, response_format: format, grammar }: ChatRequestBody): ToolRequest {
-  const jsonSchema = formatSchema(format);
-  if (jsonSchema !== undefined && grammar != null) throw new TaraError('TARA_REQUEST_INVALID', { param: 'grammar', reason: 'not together with response_format' });
+export function toolRequest({ tools: given, tool_choice: choice, parallel_tool_calls: parallel, response_format: format, json_schema: schema, grammar }: ChatRequestBody): ToolRequest {
+  const jsonSchema = formatSchema(format) ?? schema ?? undefined;
+  if (jsonSchema !== undefined && grammar != null) throw new TaraError('TARA_REQUEST_INVALID', { param: 'grammar', reason: 'not together with a JSON schema' });
   const plain = { form: { kind: 'none' }, options: jsonSchema === undefined ? {} : { jsonSchema } } as const;
   const tools = (given ?? []).map(toolOf);
   if (tools.length === 0) {

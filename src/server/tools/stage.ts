@@ -1,5 +1,5 @@
 /** An answer with its calls taken out of the text. */
-import type { ToolCall, TokenLogprob, Usage } from '../../engine/index.js';
+import type { GenerationResult, ToolCall, TokenLogprob, Usage } from '../../engine/index.js';
 import type { AnswerEvent } from '../answers/events.js';
 import { callsIn } from './calls.js';
 import { CallReader, type Found } from './reader.js';
@@ -8,7 +8,7 @@ import type { CallForm } from './request.js';
 export type ChatAnswerEvent =
   | { readonly type: 'text'; readonly text: string; readonly logprobs?: readonly TokenLogprob[] | undefined }
   | { readonly type: 'call'; readonly call: ToolCall }
-  | { readonly type: 'end'; readonly finishReason: 'stop' | 'length' | 'tool_calls'; readonly usage: Usage };
+  | { readonly type: 'end'; readonly finishReason: 'stop' | 'length' | 'tool_calls'; readonly usage: Usage; readonly generation: GenerationResult | undefined };
 
 async function* forced(events: AsyncIterable<AnswerEvent>): AsyncGenerator<ChatAnswerEvent> {
   let text = '';
@@ -21,7 +21,7 @@ async function* forced(events: AsyncIterable<AnswerEvent>): AsyncGenerator<ChatA
     const calls = callsIn(text);
     if (calls === undefined) yield { type: 'text', text };
     for (const call of calls ?? []) yield { type: 'call', call };
-    yield { type: 'end', finishReason: calls === undefined ? event.finishReason : 'tool_calls', usage: event.usage };
+    yield { ...event, finishReason: calls === undefined ? event.finishReason : 'tool_calls' };
   }
 }
 
@@ -43,7 +43,7 @@ async function* free(events: AsyncIterable<AnswerEvent>, reader: CallReader): As
       if (event.logprobs) yield { type: 'text', text: '', logprobs: event.logprobs };
     } else {
       yield* tell(reader.end());
-      yield { type: 'end', finishReason: called ? 'tool_calls' : event.finishReason, usage: event.usage };
+      yield { ...event, finishReason: called ? 'tool_calls' : event.finishReason };
     }
   }
 }

@@ -1,15 +1,10 @@
 /** What the server counts, for /metrics; docs/server.md says which of llama-server's figures each one is. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ChatEvent } from '../../chat/index.js';
-import type { GenerationResult, Model } from '../../engine/index.js';
+import type { Model } from '../../engine/index.js';
 import type { Serving } from '../serving/index.js';
+import type { Recorder } from './recorder.js';
 
-export interface Metrics {
-  /** A request was answered; `route` is the address of its endpoint, or `unknown`. */
-  answered(route: string, status: number, seconds: number): void;
-  generated(result: GenerationResult): void;
-  decided(decision: Extract<ChatEvent, { readonly type: 'decision' }>): void;
-  /** Prometheus text. */
+export interface Prometheus extends Recorder {
   text(): Promise<string>;
 }
 
@@ -17,7 +12,7 @@ const FAST = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10,
 const SLOW = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 /** `serving` and `switches` are asked when the figures are read. */
-export function createMetrics(serving: () => Serving, switches: () => number): Metrics {
+export function createPrometheus(serving: () => Serving, switches: () => number): Prometheus {
   const registry = new Registry();
   const registers = [registry];
   let most = 0;
