@@ -31,7 +31,7 @@ async function deploy(target: string, text: string, domains: readonly string[] =
 }
 
 const target = () => join(folder.path, `target-${Math.random().toString(36).slice(2)}`);
-const ask = (server: { readonly url: string }, more: object = {}) => post(server, '/v1/completions', { prompt: 'x', temperature: 0, max_tokens: 6, ...more });
+const ask = (server: { readonly url: string }, more: object = {}) => post(server, '/v1/completions', { prompt: '-', temperature: 0, max_tokens: 6, ...more });
 const textOf = async (response: Response): Promise<string> => ((await response.json()) as { choices: { text: string }[] }).choices[0]?.text ?? '';
 
 describe('another release', () => {
