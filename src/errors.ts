@@ -116,6 +116,16 @@ export const ERRORS = {
   TARA_CAPABILITY_MISSING: entry(1, 503, 'no running plugin provides the capability {capability}', '`tara-gguf plugins` shows which plugin failed; without one, add a plugin that provides it.'),
   TARA_CONFIG_UNUSED: entry(2, 400, '{key} in tara.config has no effect: {reason}', 'Correct the name or remove it; `tara-gguf plugins` lists the plugins.'),
   TARA_CONFIG_FILE_INVALID: entry(1, 422, '{path}: {reason}', 'Correct the file; docs/plugins.md shows its form.'),
+  // server
+  TARA_REQUEST_INVALID: entry(1, 400, '{param}: {reason}', '/openapi.json describes what each request takes.'),
+  TARA_MODEL_UNKNOWN: entry(1, 404, 'there is no model {model} here', 'GET /v1/models lists them: {known}.'),
+  TARA_KEY_REFUSED: entry(1, 401, 'the request carries no valid key', 'Send the header `Authorization: Bearer KEY` with one of the keys that the server was started with.'),
+  TARA_RATE_LIMITED: entry(1, 429, 'too many requests: {limit} in {window} s are allowed', 'Wait as many seconds as the header Retry-After says.'),
+  TARA_BODY_TOO_LARGE: entry(1, 413, 'the request is longer than {limit} bytes', 'Send less, or start the server with a larger --body-limit.'),
+  TARA_URL_UNKNOWN: entry(1, 404, 'there is nothing at {method} {url}', '/openapi.json lists what is there.'),
+  TARA_METHOD_REFUSED: entry(1, 405, '{url} does not take {method}', 'Use one of: {allowed}.'),
+  TARA_DRAINING: entry(1, 503, 'the server is ending', 'Ask again when it has started anew, or another one.'),
+  TARA_LISTEN: entry(1, 500, 'cannot listen on {host}:{port}: {reason}', 'Choose another --port or --host, or end what uses it.'),
   // phases
   TARA_REGISTRY_BUSY: entry(1, 503, 'the registry {path} is in use by another process', 'Wait until the other command ends and run this one again.'),
   TARA_REGISTRY_CORRUPT: entry(1, 500, '{path} is no readable registry: {reason}', 'Nothing was overwritten. Restore a copy, or move registry.db (with its -wal and -shm) away to start anew; deployed releases do not depend on it.'),

@@ -32,7 +32,7 @@ export interface ChatServices {
 }
 
 export interface ChatRequest {
-  /** The last one is the user's. */
+  /** The last one is the user's, or a tool's answer to what the user asked. */
   readonly messages: readonly ChatMessage[];
   /** Skips the router. */
   readonly domain?: string;
@@ -131,8 +131,9 @@ export function createChat(services: ChatServices): Chat {
   }
 
   async function* reply(request: ChatRequest): AsyncGenerator<ChatEvent> {
-    const question = request.messages.at(-1);
-    if (question?.role !== 'user') throw new TaraError('TARA_OPTION_INVALID', { option: 'messages', reason: 'the last message must be the user\'s' });
+    const last = request.messages.at(-1)?.role;
+    const question = request.messages.findLast(({ role }) => role === 'user');
+    if (question === undefined || (last !== 'user' && last !== 'tool')) throw new TaraError('TARA_OPTION_INVALID', { option: 'messages', reason: 'the last message must be the user\'s, or a tool\'s' });
     const userId = request.userId ?? null;
     const call = request.signal ? { signal: request.signal } : {};
     const { analysis, route, domain } = await decide(request, question.content);

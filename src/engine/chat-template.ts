@@ -1,7 +1,8 @@
 /** Chat templates (Jinja) with bounds: a template comes from a file, and a loop without end must not hold the process. */
 import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja';
 import { TaraError } from '../errors.js';
-import type { ChatMessage } from './types.js';
+import { withoutToolSupport } from './tool-prompt.js';
+import type { ChatMessage, Tool } from './types.js';
 
 /** The library's declarations do not resolve under nodenext; these are the parts used here. */
 type Program = object;
@@ -94,9 +95,25 @@ const failed = (thrown: unknown): TaraError => {
 
 export interface TemplateInput {
   readonly messages: readonly ChatMessage[];
+  /** None where it is empty. */
+  readonly tools?: readonly Tool[];
   readonly addGenerationPrompt: boolean;
   readonly bosToken: string;
   readonly eosToken: string;
+}
+
+/** Arguments as an object, which templates write as JSON; the text itself where it is no JSON. */
+function forTemplate(message: ChatMessage): object {
+  if (message.tool_calls === undefined) return message;
+  return { ...message, content: message.content ?? '', tool_calls: message.tool_calls.map((call) => ({ ...call, function: { ...call.function, arguments: parsed(call.function.arguments) } })) };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return text;
+  }
 }
 
 /** A template, parsed at its first use. Fails with TARA_CHAT_TEMPLATE. */
@@ -113,11 +130,20 @@ export class ChatTemplate {
     return (this.#program ??= parseTemplate(this.#source));
   }
 
+  /** Whether it writes tools itself. */
+  get knowsTools(): boolean {
+    return /\btools\b/.test(this.#source);
+  }
+
   render(input: TemplateInput): string {
     try {
       const program = this.#parsed();
       const scope = globals();
-      scope.set('messages', input.messages.map((message) => ({ ...message })));
+      const tools = input.tools ?? [];
+      const messages = this.knowsTools ? input.messages.map(forTemplate) : withoutToolSupport(input.messages, tools);
+      scope.set('messages', messages.map((message) => ({ ...message })));
+      // As transformers does where there are none.
+      scope.set('tools', this.knowsTools && tools.length > 0 ? tools.map((tool) => structuredClone(tool)) : null);
       scope.set('add_generation_prompt', input.addGenerationPrompt);
       scope.set('bos_token', input.bosToken);
       scope.set('eos_token', input.eosToken);

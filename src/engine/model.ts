@@ -9,7 +9,7 @@ import { COUNT_LIMIT, generationParams } from './sampling.js';
 import { modelIdentity, readState, writeState } from './state.js';
 import type { TextReader } from './text-reader.js';
 import type {
-  ChatMessage, EmbedOptions, Embeddings, GenerateOptions, Generation, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions, Score, ScoreOptions, TokenizeOptions,
+  ChatMessage, ChatTemplateOptions, EmbedOptions, Embeddings, GenerateOptions, Generation, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions, Score, ScoreOptions, TokenizeOptions,
 } from './types.js';
 
 /** Cancels a runner's work, waits until it has freed everything, and forgets it. */
@@ -58,8 +58,9 @@ function adapterScales(info: ModelInfo, value: unknown): Record<string, number> 
 function checkedMessages(value: readonly ChatMessage[]): readonly ChatMessage[] {
   if (!Array.isArray(value) || value.length === 0) throw guard.refuse('messages', 'must be a list with at least one message');
   value.forEach((message: unknown, index) => {
-    const { role, content } = (message ?? {}) as Partial<Record<'role' | 'content', unknown>>;
-    if (typeof role !== 'string' || typeof content !== 'string') throw guard.refuse(`messages[${index}]`, 'needs a role and a content, both strings');
+    const { role, content, tool_calls: calls } = (message ?? {}) as Partial<Record<'role' | 'content' | 'tool_calls', unknown>>;
+    const said = typeof content === 'string' || (content === null && Array.isArray(calls));
+    if (typeof role !== 'string' || !said) throw guard.refuse(`messages[${index}]`, 'needs a role and a content, both strings');
   });
   return value;
 }
@@ -110,9 +111,10 @@ export class NativeModel implements Model {
     return decoder.decode(result.blob ?? new ArrayBuffer(0));
   }
 
-  async applyChatTemplate(messages: readonly ChatMessage[], options: { readonly addGenerationPrompt?: boolean } = {}): Promise<string> {
+  async applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Promise<string> {
     return this.#template.render({
       messages: checkedMessages(messages),
+      tools: options.tools ?? [],
       addGenerationPrompt: guard.boolean('addGenerationPrompt', options.addGenerationPrompt) ?? true,
       bosToken: this.info.bos?.text ?? '',
       eosToken: this.info.eos?.text ?? '',
@@ -124,7 +126,7 @@ export class NativeModel implements Model {
     if (typeof prompt === 'string' || prompt instanceof Int32Array) {
       return inputOf(this.#reader, 'prompt', prompt, { addSpecial: options.addSpecial ?? true, parseSpecial: options.parseSpecial ?? true });
     }
-    const text = await this.applyChatTemplate(prompt);
+    const text = await this.applyChatTemplate(prompt, { tools: options.tools });
     const bos = this.info.bos?.text ?? '';
     const rest = this.info.addsBos && bos !== '' && text.startsWith(bos) ? text.slice(bos.length) : text;
     return inputOf(this.#reader, 'prompt', rest, { addSpecial: this.info.addsBos, parseSpecial: true });

@@ -54,9 +54,37 @@ export interface ModelInfo {
   readonly metadata: Readonly<Record<string, string | number | boolean | bigint>>;
 }
 
+/** A message as chat templates read it. */
 export interface ChatMessage {
   readonly role: string;
-  readonly content: string;
+  /** Null where an assistant only calls tools. */
+  readonly content: string | null;
+  /** Calls that an assistant made. */
+  readonly tool_calls?: readonly ToolCall[] | undefined;
+  /** The call that a `tool` message answers. */
+  readonly tool_call_id?: string | undefined;
+  /** The tool that answers, or who speaks. */
+  readonly name?: string | undefined;
+}
+
+/** A call of a tool, with its arguments as JSON text. */
+export interface ToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+/** A function that a model may call; `parameters` is a JSON Schema. */
+export interface Tool {
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly description?: string | undefined; readonly parameters?: Readonly<Record<string, unknown>> | undefined };
+}
+
+export interface ChatTemplateOptions {
+  /** End with the beginning of an answer. Default true. */
+  readonly addGenerationPrompt?: boolean | undefined;
+  /** What the model may call; a template that knows no tools gets them as a system message. */
+  readonly tools?: readonly Tool[] | undefined;
 }
 
 export interface TokenizeOptions {
@@ -107,6 +135,8 @@ export interface GenerateOptions {
   /** For a prompt given as a string; both true when omitted. */
   readonly addSpecial?: boolean | undefined;
   readonly parseSpecial?: boolean | undefined;
+  /** For messages: what the model may call, as the chat template writes it. */
+  readonly tools?: readonly Tool[] | undefined;
   /** Adapters of this request and their scales, by name; none when omitted. Requests with the same ones are decoded together. */
   readonly adapters?: Readonly<Record<string, number>> | undefined;
   /** -10..10, higher first; who waits long gains on it. Default 0. */
@@ -273,7 +303,7 @@ export interface Model extends AsyncDisposable {
   tokenize(text: string, options?: TokenizeOptions): Promise<Int32Array>;
   detokenize(tokens: Int32Array | readonly number[], options?: { readonly special?: boolean }): Promise<string>;
   /** The model's own template, ChatML where it has none. Fails with TARA_CHAT_TEMPLATE. */
-  applyChatTemplate(messages: readonly ChatMessage[], options?: { readonly addGenerationPrompt?: boolean }): Promise<string>;
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string>;
   /** A prompt as text or token ids, or messages for the chat template. Errors reach the iteration and `result`. */
   generate(prompt: string | Int32Array | readonly ChatMessage[], options?: GenerateOptions): Generation;
   /** Rows of info.embeddingLength. Fails with TARA_CONTEXT_FULL, TARA_MODEL_UNSUPPORTED. */

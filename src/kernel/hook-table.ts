@@ -55,8 +55,14 @@ export interface PhaseBuiltValue {
 }
 
 export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant';
+  readonly role: 'system' | 'user' | 'assistant' | 'tool';
+  /** Empty where an assistant only calls tools. */
   readonly content: string;
+  /** Calls of tools that an assistant made, arguments as JSON text. */
+  readonly tool_calls?: readonly { readonly id: string; readonly type: 'function'; readonly function: { readonly name: string; readonly arguments: string } }[] | undefined;
+  /** The call that a tool's message answers. */
+  readonly tool_call_id?: string | undefined;
+  readonly name?: string | undefined;
 }
 
 export interface ChatPromptValue {

@@ -34,6 +34,8 @@ export interface Lease {
 export interface ModelStore {
   /** Loads the model unless it is loaded already. Rejects as engine.load does; with a budget also with TARA_MODEL_TOO_LARGE and TARA_MEMORY_BUSY. */
   acquire(path: string, options?: AcquireOptions): Promise<Lease>;
+  /** The models that are loaded now. */
+  loaded(): readonly Model[];
   /** Unloads everything; leases in use end with TARA_DISPOSED, and so do those who wait. */
   close(): Promise<void>;
 }
@@ -43,6 +45,8 @@ interface Resident {
   readonly identity: string;
   readonly bytes: number;
   readonly model: Promise<Model>;
+  /** `model`, once it is loaded. */
+  ready?: Model;
   leases: number;
   lastUse: number;
 }
@@ -137,7 +141,7 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
   const enter = ({ path, key, identity, bytes, shape }: Wanted): Resident => {
     const resident: Resident = { key, identity, bytes, model: engine.load(path, shape), leases: 0, lastUse: 0 };
     residents.set(key, resident);
-    resident.model.catch(() => {
+    resident.model.then((model) => { resident.ready = model; }, () => {
       if (residents.get(key) === resident) residents.delete(key);
       pump();
     });
@@ -233,6 +237,7 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
         throw error;
       }
     },
+    loaded: () => [...residents.values()].flatMap(({ ready }) => ready ?? []),
     async close() {
       closed = true;
       for (const waiter of [...waiting]) waiter.reject(new TaraError('TARA_DISPOSED', { what: 'the model store' }));

@@ -1,11 +1,11 @@
 /** chat: messages from the terminal (or standard input), each routed, read for emotion and answered by a model. */
 import { createInterface } from 'node:readline';
 import { TaraError } from '../../errors.js';
+import { holdTarget, servedFiles } from '../../models/index.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext } from '../context.js';
 import { parseSize } from '../format.js';
 import { argument, examples, textOption } from '../options.js';
-import { holdTarget, servedFiles } from '../served.js';
 import { describeSampling, loadOptions, samplingOptions } from './generate.js';
 
 async function* questions(context: CoreContext): AsyncGenerator<string> {
@@ -40,8 +40,8 @@ const command: CoreCommand = {
   async run(context) {
     const path = context.path(argument(context.args, 0, 'model'));
     const memory = textOption(context.options, 'memory');
-    const files = await servedFiles(context, path);
-    const held = await holdTarget(context, path);
+    const files = await servedFiles(() => context.plugins(), path);
+    const held = await holdTarget(() => context.plugins(), path);
     try {
       await using session = await openChatSession(context, files, {
         load: { ...loadOptions(context), slots: 1 },

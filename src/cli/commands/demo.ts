@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createTaraEngine } from '../../tara.js';
-import { domainLoss, readLossItems, type DomainLoss } from '../../models/index.js';
+import { domainLoss, readLossItems, servedFiles, type DomainLoss } from '../../models/index.js';
 import { CAPABILITIES } from '../../kernel/capabilities.js';
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
@@ -13,7 +13,6 @@ import type { CoreCommand, CoreContext, Output } from '../context.js';
 import { formatBytes, formatSeconds } from '../format.js';
 import { examples, textOption } from '../options.js';
 import { existing } from '../paths.js';
-import { servedFiles } from '../served.js';
 import { table } from '../table.js';
 
 interface Domain {
@@ -148,7 +147,7 @@ const command: CoreCommand = {
     const before = await timed('measure base', () => measure(context, base));
     const build = await timed('build', () => run<BuildJson>('build-phase', '1'));
     await timed('deploy', () => run('deploy-phase', '1', '--target', join(folder, 'deployed')));
-    const files = await servedFiles(context, join(folder, 'deployed'));
+    const files = await servedFiles(() => context.plugins(), join(folder, 'deployed'));
     const deployed = files.find(({ role }) => role === 'model')?.path ?? '';
     const after = await timed('measure deployed', () => measure(context, deployed));
 

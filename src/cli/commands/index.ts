@@ -28,6 +28,7 @@ export const CORE_COMMANDS: readonly CoreCommandEntry[] = [
   { name: 'inspect', summary: 'what is in a GGUF (here or at an address), safetensors, checkpoint or adapter', load: () => import('./inspect.js') },
   { name: 'generate', summary: 'answer one prompt from a GGUF file', load: () => import('./generate.js') },
   { name: 'chat', summary: 'talk with a model, routed and emotion-aware', load: () => import('./chat.js') },
+  { name: 'serve', summary: 'an OpenAI-compatible server over a model or a deployment target', load: () => import('./serve.js') },
   { name: 'plugins', summary: 'list the plugins and why one failed', load: () => import('./plugins.js') },
   { name: 'doctor', summary: 'check this machine and installation', load: () => import('./doctor.js') },
   { name: 'demo', summary: 'the whole way on a real model: build, deploy, answer, measure', load: () => import('./demo.js') },
