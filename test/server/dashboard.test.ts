@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   const target = join(folder.path, 'target');
   await host.use(CAPABILITIES.deployer).deploy({ phase: 1, target, files: [{ path: model, role: 'model' }], metadata: { domains: ['healthcare', 'education'] }, smokeTest: false });
-  server = await start(target, { plugins: host });
+  server = await start(target, { plugins: host, logger: (await import('pino')).pino() as never });
   for (const content of ['I have a terrible headache and a fever', 'I am so happy, my exam went well', 'How do I learn fractions?']) {
     expect((await post(server, '/v1/chat/completions', { model: 'auto', messages: [{ role: 'user', content }] })).status).toBe(200);
   }
