@@ -57,7 +57,7 @@ for (const path of pages(ROOT)) {
     if (!scripts.has(script)) problems.push(`${name}: there is no npm script ${script}`);
   }
   for (const [code] of text.matchAll(/\bTARA_[A-Z]+_[A-Z_]+\b/g)) {
-    const known = code in ERRORS || /^TARA_(GGUF_ADDON|TEST_MODEL|EMBEDDING_MODEL|LLAMA_BIN|LLAMA_LOG|BUILD_LOG)$/.test(code);
+    const known = code in ERRORS || /^TARA_(GGUF_ADDON|TEST_MODEL|API_KEY|EMBEDDING_MODEL|LLAMA_BIN|LLAMA_LOG|BUILD_LOG)$/.test(code);
     if (!known) problems.push(`${name}: there is no error or variable ${code}`);
   }
 }

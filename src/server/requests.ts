@@ -1,48 +1,55 @@
 /** Requests under way: each has a signal that fires when its client has gone, and all of them are waited for when the server ends. */
+import { once } from 'node:events';
 import type { FastifyReply } from 'fastify';
 
 export interface Requests {
   readonly draining: boolean;
-  readonly active: number;
   /** Runs `work` as a request. The signal also fires when the work has ended, so that nothing of it goes on, and for endless work when the server ends. */
   run<T>(reply: FastifyReply, endless: boolean, work: (signal: AbortSignal) => Promise<T>): Promise<T>;
-  /** Takes no new requests, waits for those under way, and aborts those that are left after so many milliseconds. */
+  /** Takes no new requests, waits until those under way are answered to the last byte, and aborts those that are left after so many milliseconds. */
   drain(ms: number): Promise<void>;
 }
 
+/** Milliseconds that aborted work gets to end in. */
+const LAST_MS = 2000;
+
 export function createRequests(): Requests {
-  const running = new Set<AbortController>();
+  /** Until their responses are closed. */
+  const open = new Map<AbortController, Promise<unknown>>();
   const endlessOnes = new Set<AbortController>();
-  let idle: (() => void) | undefined;
   let draining = false;
+
+  async function allClosed(ms: number): Promise<void> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), ms);
+    await Promise.race([Promise.allSettled(open.values()), once(late.signal, 'abort')]);
+    clearTimeout(timer);
+  }
 
   return {
     get draining() { return draining; },
-    get active() { return running.size; },
     async run(reply, endless, work) {
       const controller = new AbortController();
-      const gone = () => controller.abort();
-      running.add(controller);
+      const closed = new Promise<void>((resolve) => reply.raw.once('close', () => {
+        controller.abort();
+        open.delete(controller);
+        endlessOnes.delete(controller);
+        resolve();
+      }));
+      open.set(controller, closed);
       if (endless) endlessOnes.add(controller);
-      reply.raw.once('close', gone);
       try {
         return await work(controller.signal);
       } finally {
-        reply.raw.off('close', gone);
         controller.abort();
-        running.delete(controller);
-        endlessOnes.delete(controller);
-        if (running.size === 0) idle?.();
       }
     },
     async drain(ms) {
       draining = true;
       for (const controller of endlessOnes) controller.abort();
-      if (running.size === 0) return;
-      const ended = new Promise<void>((resolve) => { idle = resolve; });
-      const timer = setTimeout(() => { for (const controller of running) controller.abort(); }, ms);
-      await ended;
-      clearTimeout(timer);
+      await allClosed(ms);
+      for (const controller of open.keys()) controller.abort();
+      await allClosed(LAST_MS);
     },
   };
 }

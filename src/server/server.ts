@@ -19,7 +19,9 @@ export type CreateServerOptions = ServerOptions & Pick<PluginOptions, 'plugins'>
 export async function createServer(options: CreateServerOptions): Promise<TaraServer> {
   const { host = DEFAULTS.host, port = DEFAULTS.port, bodyLimit = DEFAULTS.bodyLimit, logger } = options;
   const app = Fastify({
-    bodyLimit, forceCloseConnections: 'idle', return503OnClosing: false,
+    bodyLimit, return503OnClosing: false,
+    // Only after the requests under way were waited for.
+    forceCloseConnections: true,
     ...(logger ? { loggerInstance: logger } : { logger: false }),
   }) as unknown as FastifyInstance;
   let closing: Promise<void> | undefined;

@@ -87,7 +87,8 @@ describe('a Fastify app of somebody else', () => {
     const url = await app.listen({ port: 0, host: '127.0.0.1' });
     expect(await (await fetch(`${url}/own`)).json()).toEqual({ own: true });
     expect(await (await post({ url }, '/llm/v1/completions', { prompt: 'x', temperature: 0, max_tokens: 3 })).json()).toMatchObject({ choices: [{ text: 'abc' }] });
-    expect((await post({ url }, '/llm/v1/completions', {})).status).toBe(400);
+    const refused = await post({ url }, '/llm/v1/completions', {});
+    expect([refused.status, await refused.json()]).toMatchObject([400, { error: { param: 'prompt' } }]);
     await app.close();
   });
 });

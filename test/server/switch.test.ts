@@ -1,5 +1,6 @@
 /** A deployment target that gets another release while it is asked, and models that emotion and router answer for. */
-import { mkdir } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootHost } from '../../src/boot.js';
@@ -31,7 +32,7 @@ async function deploy(target: string, text: string, domains: readonly string[] =
 }
 
 const target = () => join(folder.path, `target-${Math.random().toString(36).slice(2)}`);
-const ask = (server: { readonly url: string }, more: object = {}) => post(server, '/v1/completions', { prompt: 'x', temperature: 0, max_tokens: 6, ...more });
+const ask = (server: { readonly url: string }, more: object = {}) => post(server, '/v1/completions', { prompt: '-', temperature: 0, max_tokens: 6, ...more });
 const textOf = async (response: Response): Promise<string> => ((await response.json()) as { choices: { text: string }[] }).choices[0]?.text ?? '';
 
 describe('another release', () => {
@@ -58,14 +59,14 @@ describe('another release', () => {
     expect(text).toBe('abc'.repeat(134).slice(0, 400));
     expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(new RegExp(`tara_release_info\\{release="${second}"\\} 1`));
     // The old one's word that it is used goes when its last request has ended.
-    await expect.poll(() => deployer.prune(place, { keep: 0 }), { timeout: 5000 }).toEqual([first]);
+    const held = () => readdirSync(join(place, 'readers')).map((name) => (JSON.parse(readFileSync(join(place, 'readers', name), 'utf8')) as { releases: string[] }).releases);
+    await expect.poll(held, { timeout: 5000 }).toEqual([[second]]);
   });
 
   it('that cannot be opened leaves the old one answering', async () => {
     const place = target();
     const good = await deploy(place, 'abc');
     const server = await start(place, { plugins: host, watchMs: 20 });
-    const { writeFile } = await import('node:fs/promises');
     const broken = join(folder.path, 'phase-1.gguf');
     await writeFile(broken, 'GGUF but not really');
     await deployer.deploy({ phase: 1, target: place, files: [{ path: broken, role: 'model' }], metadata: { domains: ['health'] }, smokeTest: false }).catch(() => undefined);

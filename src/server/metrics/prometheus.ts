@@ -11,6 +11,9 @@ export interface Prometheus extends Recorder {
 const FAST = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
 const SLOW = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
+/** A figure that the model does not tell must not end a request: prom-client throws for what is no number. */
+const orZero = (value: number): number => (Number.isFinite(value) ? value : 0);
+
 /** `serving` and `switches` are asked when the figures are read. */
 export function createPrometheus(serving: () => Serving, switches: () => number): Prometheus {
   const registry = new Registry();
@@ -51,15 +54,16 @@ export function createPrometheus(serving: () => Serving, switches: () => number)
   return {
     answered: (route, status, seconds) => duration.observe({ route, status: String(status) }, seconds),
     generated({ usage, timings }) {
-      const computed = usage.promptTokens - usage.cachedTokens;
+      const cached = orZero(usage.cachedTokens);
+      const computed = usage.promptTokens - cached;
       promptTokens.inc(computed);
-      cachedTokens.inc(usage.cachedTokens);
+      cachedTokens.inc(cached);
       promptSeconds.inc(timings.promptMs / 1000);
       generatedTokens.inc(usage.completionTokens);
       generatedSeconds.inc(timings.decodeMs / 1000);
       if (computed > 0) promptSpeed.set(timings.promptTokensPerSecond);
-      firstToken.observe(timings.firstTokenMs / 1000);
-      queueWait.observe(timings.queueMs / 1000);
+      firstToken.observe(orZero(timings.firstTokenMs) / 1000);
+      queueWait.observe(orZero(timings.queueMs) / 1000);
       if (usage.completionTokens > 1) {
         decodeSpeed.set(timings.decodeTokensPerSecond);
         interToken.observe(timings.decodeMs / 1000 / (usage.completionTokens - 1));

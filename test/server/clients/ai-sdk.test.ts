@@ -1,7 +1,7 @@
 /** The ai npm client, version 6, with its OpenAI-compatible provider and with OpenAI's own. */
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
-import { APICallError, embedMany, generateText, jsonSchema, Output, streamText, tool } from 'ai';
+import { APICallError, embedMany, generateText, jsonSchema, Output, streamText, tool, type ToolSet } from 'ai';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { KEY, PERSON, servedModel, WEATHER } from './served.js';
 
@@ -12,7 +12,8 @@ beforeAll(() => {
   compatible = createOpenAICompatible({ name: 'tara', apiKey: KEY, baseURL: served.baseURL, includeUsage: true, supportsStructuredOutputs: true });
 });
 
-const weather = tool({ description: WEATHER.description, inputSchema: jsonSchema<{ city: string; unit: string }>(WEATHER.parameters as never) });
+// Its types disagree with themselves under exactOptionalPropertyTypes.
+const tools = { get_weather: tool({ description: WEATHER.description, inputSchema: jsonSchema<{ city: string; unit: string }>(WEATHER.parameters as never) }) } as unknown as ToolSet;
 
 describe('the ai client', () => {
   const prompt = 'What is the weather in Paris?';
@@ -34,7 +35,7 @@ describe('the ai client', () => {
   });
 
   it('calls a tool that must be called, whole and streamed', async () => {
-    const request = { model: compatible('tiny'), prompt, tools: { get_weather: weather }, toolChoice: 'required' as const, maxOutputTokens: 200, temperature: 0 };
+    const request = { model: compatible('tiny'), prompt, tools, toolChoice: 'required' as const, maxOutputTokens: 200, temperature: 0 };
     const { toolCalls, finishReason } = await generateText(request);
     expect(finishReason).toBe('tool-calls');
     expect(toolCalls[0]).toMatchObject({ toolName: 'get_weather', input: { city: expect.any(String), unit: expect.stringMatching(/celsius|fahrenheit/) } });

@@ -18,7 +18,7 @@ describe('langchain', () => {
     let text = '';
     for await (const chunk of await chat(8).stream('What is the weather in Paris?')) text += chunk.text;
     expect(text).toBe(answer.text);
-    expect(answer.usage_metadata?.output_tokens).toBeGreaterThan(0);
+    expect((answer.usage_metadata as { output_tokens: number } | undefined)?.output_tokens).toBeGreaterThan(0);
   });
 
   it('binds tools, and goes on after one has answered', async () => {
