@@ -35,6 +35,11 @@ export default tseslint.config(
       'no-warning-comments': ['error', { terms: ['todo', 'fixme', 'xxx'] }],
     },
   },
+  {
+    // The dashboard's modules run in a browser.
+    files: ['src/server/dashboard/page/*.js'],
+    languageOptions: { globals: Object.fromEntries(['document', 'window', 'fetch', 'matchMedia', 'getComputedStyle', 'sessionStorage', 'Node', 'ResizeObserver', 'TextDecoderStream'].map((name) => [name, 'readonly'])) },
+  },
   ...Object.entries(ROOMS).map(([room, allowed]) => ({
     files: [`src/${room}/**/*.ts`],
     rules: {

@@ -1,5 +1,5 @@
 /** Everything between a fresh clone and a working command: packages, llama.cpp, addon, TypeScript. Fast when up to date. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, fail, hashTree, run, sha256, step } from './lib.mjs';
 
@@ -23,8 +23,11 @@ once(join(ROOT, 'node_modules', '.tara-stamp'), modules, () => {
 const { buildNative } = await import('./build-native.mjs');
 buildNative();
 
+const PAGE = join('src', 'server', 'dashboard', 'page');
 const sources = hashTree(['src', 'plugins', 'tsconfig.json', 'package-lock.json']);
 once(join(ROOT, 'dist', '.tara-stamp'), sources, () => {
   step('compiling TypeScript');
   run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'], { advice: 'The lines above say why.' });
+  // The dashboard's page goes out as it is written.
+  cpSync(join(ROOT, PAGE), join(ROOT, 'dist', PAGE), { recursive: true });
 });

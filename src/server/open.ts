@@ -53,7 +53,7 @@ export async function openService(options: PluginOptions, log: FastifyBaseLogger
   };
   return {
     service: {
-      host, rotation, chatOf, emotion, router,
+      host, path: options.path, rotation, chatOf, emotion, router,
       prometheus, live, record: recordAll([prometheus, live]),
       endpoints: ENDPOINTS,
       secured: (options.apiKeys ?? []).length > 0,

@@ -36,6 +36,8 @@ export interface ModelOptions {
 }
 
 export interface ServerOptions extends ModelOptions, AccessOptions {
+  /** False: no page at /, for an app that has one there. */
+  readonly dashboard?: boolean | undefined;
   /** Default 127.0.0.1: nobody outside this machine. */
   readonly host?: string | undefined;
   /** Default 8080; 0 takes a free one. */

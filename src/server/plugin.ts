@@ -2,6 +2,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TaraError } from '../errors.js';
 import { addAccess } from './access.js';
+import { addPage } from './dashboard/index.js';
 import { checkedBody, type Endpoint } from './endpoint.js';
 import { errorBody, requestError } from './errors.js';
 import { DEFAULTS, type ServerOptions } from './options.js';
@@ -50,7 +51,7 @@ export function notFound(endpoints: readonly Endpoint[], prefix = ''): (request:
 
 /** Registers the endpoints. Rejects as engine.load does when the model cannot be opened. The models are freed when the app closes, after its requests have ended. */
 export async function taraServer(app: FastifyInstance, options: PluginOptions): Promise<void> {
-  const { bodyLimit = DEFAULTS.bodyLimit, drainMs = DEFAULTS.drainMs } = options;
+  const { bodyLimit = DEFAULTS.bodyLimit, drainMs = DEFAULTS.drainMs, dashboard = true } = options;
   const requests = createRequests();
   const opened = await openService(options, app.log);
   app.addHook('preClose', () => requests.drain(drainMs));
@@ -64,4 +65,5 @@ export async function taraServer(app: FastifyInstance, options: PluginOptions): 
   });
   await addAccess(app, options);
   for (const one of opened.service.endpoints) addEndpoint(app, one, opened.service, requests);
+  if (dashboard) await addPage(app);
 }

@@ -13,6 +13,8 @@ export type ServerHost = Pick<Host, 'hooks' | 'find' | 'use'>;
 
 export interface Service {
   readonly host: ServerHost;
+  /** What is served: a GGUF file, or a deployment target. */
+  readonly path: string;
   readonly rotation: Rotation;
   /** Emotion, router and hooks before a model of the serving. */
   chatOf(serving: Serving): Chat;

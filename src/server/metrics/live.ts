@@ -1,5 +1,6 @@
 /** The last minutes second by second, shares of domains, and emotions over the day: what a dashboard shows. Kept in memory only. */
 import { EMOTIONS } from '../../kernel/capabilities.js';
+import type { Model } from '../../engine/index.js';
 import type { Serving } from '../serving/index.js';
 import type { Recorder } from './recorder.js';
 
@@ -9,8 +10,9 @@ export interface LiveSecond {
   readonly at: number;
   readonly requests: number;
   readonly errors: number;
-  /** Of answers that ended in this second. */
+  /** Tokens that the loaded models generated in it. */
   readonly generatedTokens: number;
+  /** Of answers that ended in it. */
   readonly promptTokens: number;
   /** Means over the answers that ended in this second, in milliseconds; null without any. */
   readonly firstTokenMs: number | null;
@@ -21,10 +23,10 @@ export interface LiveSecond {
   readonly queued: number;
 }
 
-/** One hour of the day, in local time. */
+/** One hour that had messages. */
 export interface EmotionHour {
-  /** 0..23 */
-  readonly hour: number;
+  /** Its beginning, in seconds since 1970. */
+  readonly at: number;
   readonly messages: number;
   /** Messages by dominant emotion. */
   readonly emotions: Readonly<Record<string, number>>;
@@ -58,7 +60,6 @@ const HOUR_MS = 3_600_000;
 class Second {
   requests = 0;
   errors = 0;
-  generatedTokens = 0;
   promptTokens = 0;
   #answers = 0;
   #spaced = 0;
@@ -68,7 +69,6 @@ class Second {
 
   add(usage: { readonly promptTokens: number; readonly cachedTokens: number; readonly completionTokens: number }, timings: { readonly firstTokenMs: number; readonly queueMs: number; readonly decodeMs: number }): void {
     this.#answers += 1;
-    this.generatedTokens += usage.completionTokens;
     this.promptTokens += usage.promptTokens - usage.cachedTokens;
     this.#firstTokenMs += timings.firstTokenMs;
     this.#queueMs += timings.queueMs;
@@ -77,9 +77,9 @@ class Second {
     this.#interTokenMs += timings.decodeMs / (usage.completionTokens - 1);
   }
 
-  ended(at: number, active: number, queued: number): LiveSecond {
+  ended(at: number, generatedTokens: number, active: number, queued: number): LiveSecond {
     const mean = (sum: number, count: number) => (count === 0 ? null : sum / count);
-    const { requests, errors, generatedTokens, promptTokens } = this;
+    const { requests, errors, promptTokens } = this;
     return {
       at, requests, errors, generatedTokens, promptTokens, active, queued,
       firstTokenMs: mean(this.#firstTokenMs, this.#answers), queueMs: mean(this.#queueMs, this.#answers), interTokenMs: mean(this.#interTokenMs, this.#spaced),
@@ -102,11 +102,22 @@ export function createLive(serving: () => Serving): Live {
   const crises = new Map<string, number>();
   const hours: HourSum[] = [];
   const followers = new Set<(second: LiveSecond) => void>();
+  const seen = new WeakMap<Model, number>();
   let second = new Second();
 
+  /** Tokens that a model generated since the last look. */
+  function newTokens(model: Model): number {
+    const { completionTokens } = model.stats();
+    const before = seen.get(model) ?? 0;
+    seen.set(model, completionTokens);
+    return completionTokens - before;
+  }
+
   const tick = (): void => {
-    const stats = serving().loaded().map((model) => model.stats());
-    const ended = second.ended(Math.floor(Date.now() / 1000), stats.reduce((sum, { active }) => sum + active, 0), stats.reduce((sum, { queued }) => sum + queued, 0));
+    const models = serving().loaded();
+    const stats = models.map((model) => model.stats());
+    const sum = (of: (one: (typeof stats)[number]) => number): number => stats.reduce((total, one) => total + of(one), 0);
+    const ended = second.ended(Math.floor(Date.now() / 1000), models.reduce((total, model) => total + newTokens(model), 0), sum(({ active }) => active), sum(({ queued }) => queued));
     second = new Second();
     seconds.push(ended);
     if (seconds.length > KEPT_SECONDS) seconds.shift();
@@ -145,7 +156,7 @@ export function createLive(serving: () => Serving): Live {
       domains: Object.fromEntries(domains),
       crises: Object.fromEntries(crises),
       hours: hours.map(({ start, messages, valence, emotions }) => ({
-        hour: new Date(start).getHours(), messages, valence: messages === 0 ? 0 : valence / messages,
+        at: start / 1000, messages, valence: messages === 0 ? 0 : valence / messages,
         emotions: Object.fromEntries([...EMOTIONS, 'neutral'].map((name) => [name, emotions.get(name) ?? 0])),
       })),
     }),

@@ -3,6 +3,7 @@ import type { Endpoint } from '../endpoint.js';
 import live from './api/live.js';
 import liveEvents from './api/live-events.js';
 import phases from './api/phases.js';
+import releases from './api/releases.js';
 import served from './api/served.js';
 import applyTemplate from './apply-template.js';
 import chat from './chat.js';
@@ -17,4 +18,4 @@ import openapi from './openapi.js';
 import route from './route.js';
 import tokenize from './tokenize.js';
 
-export const ENDPOINTS: readonly Endpoint[] = [chat, completions, embeddings, models, route, emotion, tokenize, detokenize, applyTemplate, health, metrics, openapi, served, phases, live, liveEvents];
+export const ENDPOINTS: readonly Endpoint[] = [chat, completions, embeddings, models, route, emotion, tokenize, detokenize, applyTemplate, health, metrics, openapi, served, phases, releases, live, liveEvents];

@@ -8,7 +8,7 @@ const response = z.object({
   seconds: z.array(liveSecond),
   domains: z.record(z.string(), z.int()),
   crises: z.record(z.string(), z.int()),
-  hours: z.array(z.object({ hour: z.int(), messages: z.int(), emotions: z.record(z.string(), z.int()), valence: z.number() })),
+  hours: z.array(z.object({ at: z.int(), messages: z.int(), emotions: z.record(z.string(), z.int()), valence: z.number() })),
 });
 
 export default endpoint({

@@ -13,7 +13,7 @@ const response = z.object({
   })),
 });
 
-type Phases = z.infer<typeof response>;
+export type Phases = z.infer<typeof response>;
 
 function phasesOf(registry: Registry): Phases {
   return {

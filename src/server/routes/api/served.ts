@@ -15,6 +15,8 @@ const response = z.object({
   })),
 });
 
+export type Served = z.infer<typeof response>;
+
 export default endpoint({
   method: 'GET', path: '/api/served', tag: 'dashboard', summary: 'What answers now', response,
   handle: ({ service: { rotation } }) => {
@@ -30,6 +32,6 @@ export default endpoint({
           stats: { active, queued, requests, promptTokens, cachedTokens, completionTokens, decodes, busyMs },
         };
       }),
-    } satisfies z.infer<typeof response>);
+    } satisfies Served);
   },
 });
