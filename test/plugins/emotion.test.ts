@@ -11,10 +11,12 @@ import plugin from '../../plugins/emotion/index.js';
 import { analyze } from '../../plugins/emotion/reading/analyze.js';
 import { detectCrisis, judge } from '../../plugins/emotion/crisis/detect.js';
 import { configSchema } from '../../plugins/emotion/config.js';
+import { HELPLINES } from '../../plugins/emotion/crisis/helplines.js';
 import { looksEnglish } from '../../plugins/emotion/reading/language.js';
 import { loadModel } from '../../plugins/emotion/reading/files.js';
 import type { EmotionModel } from '../../plugins/emotion/reading/model.js';
 import { around, styleOf as styleBy } from '../../plugins/emotion/style/style.js';
+import { templateSchema } from '../../plugins/emotion/style/template.js';
 import { EMOTION_STYLES, SCENARIOS, SHIPPED_TEMPLATES } from '../../plugins/emotion/style/templates.js';
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
@@ -136,6 +138,12 @@ describe('the crisis detector', () => {
     expect(figures.falseAlarms).toBeLessThanOrEqual(0.05);
   });
 
+  it('finds as much as measured of lines that its rules were not written for: little', async () => {
+    const figures = await crisisFigures(rows(here('emotion-crisis-unseen.tsv')));
+    expect(figures.acute).toBeGreaterThanOrEqual(0.2);
+    expect(figures.falseAlarms).toBeLessThanOrEqual(0.11);
+  });
+
   it('names rules, never the text', () => {
     for (const reason of judge('I want to die, call me at 555').reasons) expect(reason).toMatch(/^(self-harm|medical|violence):[a-z]+$/);
   });
@@ -151,6 +159,12 @@ const analysisOf = (part: Partial<EmotionAnalysis>): EmotionAnalysis => ({
 });
 
 describe('the style', () => {
+  it('has the named scenarios, each of a valid form', () => {
+    const named = { healthcare: ['crisis', 'wellness'], business: ['stress', 'success'], education: ['struggle', 'breakthrough'], creative: ['inspiration', 'block'], leadership: ['conflict', 'motivation'] };
+    for (const [domain, names] of Object.entries(named)) expect(SCENARIOS[domain]?.map(({ name }) => name)).toEqual(names);
+    for (const template of Object.values(SHIPPED_TEMPLATES)) expect(templateSchema.safeParse(template).success).toBe(true);
+  });
+
   it('has a template for each emotion and two scenarios for each domain', () => {
     expect(Object.keys(EMOTION_STYLES).sort()).toEqual([...EMOTIONS, 'neutral'].sort());
     expect(Object.entries(SCENARIOS).map(([domain, list]) => [domain, list.length])).toEqual(['healthcare', 'business', 'education', 'creative', 'leadership', 'technology'].map((domain) => [domain, 2]));
@@ -199,6 +213,16 @@ describe('the style', () => {
         for (const part of kept) expect(whole).toContain(part);
       }
     }
+  });
+
+  it('says of each shipped helpline who publishes it and when it was last compared', () => {
+    for (const [region, { source, reviewed }] of Object.entries(HELPLINES)) {
+      expect([region, source]).toEqual([region, expect.stringMatching(/\.\w{2,}/)]);
+      expect(reviewed === null || /^\d{4}-\d\d-\d\d$/.test(reviewed)).toBe(true);
+    }
+    const own = { emergency: '112', crisis: '90101', violence: '020' };
+    expect(configSchema.safeParse({ crisis: { helplines: { SE: own } } }).success).toBe(true);
+    expect(configSchema.safeParse({ crisis: { helplines: { SE: { ...own, reviewed: 'last week' } } } }).success).toBe(false);
   });
 
   it('gives the numbers of the configured region, and refuses a region without any', () => {

@@ -90,6 +90,20 @@ export const RULES: readonly CrisisRule[] = [
   rule('violence:threat', 'acute', `\\b(?:hes|shes|he is|she is|my ex is) (?:right )?(?:outside|at the door|coming back|here|in the house)\\b${gap(30)}\\b(?:kill|hurt|scared|afraid|hide|hiding|terrified|break|angry|drunk)|\\bhiding (?:from him|from her|in the (?:bathroom|closet))`, true),
   rule('violence:others', 'acute', `\\b(?:going to|gonna|want to|wanna|about to|will|ill|planning to|plan to|have to) (?:kill|shoot|stab|murder|hurt) (?:him|her|them|everyone|people|my (?:step)?(?:father|mother|dad|mom|mum|wife|husband|brother|sister|boss|baby|kids|family|ex|son|daughter|neighbou?r|teacher|class\\w*)|someone|somebody|the baby|all of them)\\b(?! (?:with kindness|some time|at (?:chess|tennis|the game)))`),
 
+  // self-harm, acute: said in passing
+  rule('self-harm:wish', 'acute', `\\b(?:please |just )+let me (?:die|go forever)\\b|\\bi want out\\b${gap(40)}\\b(?:everything|life|permanently|forever)\\b|\\bwish (?:the|this|my) (?:cancer|illness|disease|heart)${gap(30)}\\b(?:take|kill|finish) me\\b`, true),
+  rule('self-harm:wish', 'acute', `\\b(?:wont|wasnt|werent|not going to|not gonna|dont think ill|dont think i will) be (?:here|around|alive) (?:tomorrow|tonight|for (?:christmas|my|the)|by|when|after|come|next (?:year|summer|spring|winter))\\b(?! (?:the|a) meeting)${gap(40)}\\b(?:quiet|ok with|fine with|peace|anyway|goodbye|sorry|gone|dead|if i)`, true),
+  rule('self-harm:intent', 'acute', `\\b(?:off|unalive|finish) ${SELF}\\b|\\b(?:end|ending) my l(?:ife|fie|ief|if)\\b|\\bkil+(?:ing)? (?:my ?self|myslef|mysefl)\\b|\\bcut(?:ting)? (?:my|his|her|their) wrists?\\b|\\b(?:by the time|when) (?:you|they|anyone|she|he) reads? (?:this|it)\\b${gap(30)}\\b(?:too late|gone|dead|over|not be|wont be)\\b`, true),
+  rule('self-harm:intent', 'acute', `\\btied up (?:every|all|my|the) loose ends?\\b|\\b(?:picked|chosen|chose|set) (?:a|the|my) (?:date|day|spot|place)\\b${gap(25)}(?:nobody|no one|to die|to go|suspects)|\\bsigning off (?:for good|forever|now)\\b|\\bwalk(?:ing)? into the (?:sea|ocean|river|lake)\\b${gap(30)}\\b(?:not|never) (?:turn|com|look)|\\blook after my \\w+\\b${gap(40)}\\b(?:after (?:tonight|today)|when im gone|once im gone)`, true),
+  rule('self-harm:intent', 'acute', `\\b(?:in the bathroom|in (?:his|her) room)\\b${gap(20)}\\bwith (?:a|the) (?:razor|blade|knife|pills|gun)\\b|\\b(?:overdosing|slitting (?:my|his|her))\\b|\\b(?:he|she|they) (?:says|said) (?:he|she|they) wants? to be with (?:grand\\w+|mum|mom|dad|god|him|her)\\b`, true),
+  // medical, acute: signs rather than names
+  rule('medical:unconscious', 'acute', `\\b(?:isnt|is not|not|wont|cant|doesnt) (?:be )?(?:waking up|wake up properly|get up|rouse (?:him|her|them))\\b${gap(20)}(?:$|[.!?]|help|please)|\\bcarbon monoxide\\b${gap(20)}\\b(?:going off|beeping|ringing)\\b|\\bfoam(?:ing)?\\b${gap(15)}\\bmouth\\b|\\beyes rolled back\\b`, true),
+  rule('medical:breathing', 'acute', `\\bchoking\\b ?(?:and|help|please|on|now|$)|\\bcatch (?:my|his|her) breath\\b${gap(30)}\\b(?:blue|faint|chest|help|numb)|\\b(?:fingertips|nails)\\b${gap(12)}\\b(?:blue|purple)\\b|\\bstruggl\\w+ (?:for|to get) (?:air|breath)\\b`, true),
+  rule('medical:overdose', 'acute', `\\b(?:took|taken|swallowed|ate|eaten)\\b${gap(20)}\\b(?:all|twenty|thirty|forty|fifty|dozens|handful|bunch|double|triple|three times|four times)\\b${gap(20)}\\b(?:my|his|her|of (?:my|his|her|the)) ?(?:\\w+ )?(?:meds|medicine|medication|antidepressants|insulin|dose|tablets|heart)\\b`, true),
+  rule('medical:injury', 'acute', `\\bcant (?:feel|move) (?:my|his|her) (?:legs?|arms?|face|body|left|right)\\b|\\bblood\\b${gap(20)}\\b(?:soak\\w*|through the|all over|dripping)|\\bbleeding (?:hasnt|has not|didnt|isnt|is not) stop`, true),
+  // violence, acute: what is being done
+  rule('violence:assault', 'acute', `\\b${INTIMATE}\\b (?:wont stop|keeps|is|started|has been|just) (?:on )?(?:hitting|beating|kicking|punching|choking|burning|attacking|hurting) (?:me|us|mum|mom|dad|her|him|my \\w+|the kids)\\b|\\b${INTIMATE}\\b (?:burns|whips|chains|starves|rapes|chokes) me\\b|\\bpillow over (?:my|her|his) (?:face|head)\\b|\\bby the (?:hair|throat)\\b|\\bforced? (?:me|to have) (?:to )?(?:have )?sex\\b|\\bsleep with men\\b`, true),
+  rule('violence:threat', 'acute', `\\bcoming for (?:you|me|us)\\b|\\bclimbing (?:in|through)\\b${gap(15)}\\bwindow\\b|\\b(?:shooting|gunshots|shooter)\\b${gap(12)}\\b(?:outside|at|in) (?:our|my|the) (?:school|house|street|mall|office|building)\\b(?! (?:scene|in the film))|\\bburn (?:the|our|my|this) (?:house|flat|place|home) down\\b|\\b(?:took|taken|takes|keeps) my (?:passport|documents|papers|keys)\\b|\\bbolted the door\\b|\\bi have a (?:gun|knife) and\\b`, true),
   rule('self-harm:wish', 'acute', `\\b(?:want|wanna|wish|ready|like|love|choose|time) (?:it |for me )?to (?:just )?(?:stop (?:being alive|living|existing|breathing)|be gone forever|never have to wake up|leave (?:this|the) (?:world|earth|life))\\b`, true),
   rule('self-harm:wish', 'acute', `\\b(?:if|wish|hope|that|and|just) (?:i )?(?:just )?(?:didnt|did not|dont|do not|never|wouldnt|wont|would never|could not) (?:ever )?(?:have to )?wake up\\b(?! (?:early|before|at|in time|on time|late|with))|\\bsleep and (?:just )?(?:die|never|not wake)\\b|\\bnever have to wake up\\b`, true),
   rule('self-harm:wish', 'acute', `\\bi (?:hope|pray|wish) (?:that )?(?:i (?:die|dont make it|get (?:hit by|cancer)|dont survive)|god|the lord|a (?:car|bus|truck|train|lorry) (?:hits|runs|would hit))\\b${gap(30)}|\\b(?:god|lord)\\b${gap(15)}\\b(?:takes? me|let me die|ends? (?:it|this) for me)\\b`, true),
@@ -149,6 +163,11 @@ export const IDIOMS: readonly RegExp[] = [
   /\b(?:die|died|dying|dead) (?:of )?(?:laughing|laughter|tired|of (?:boredom|embarrassment|shame))\b/g,
   /\b(?:laugh(?:ed|ing)?|bored|hungry|tired|cute|funny)[^.!?]{0,15}\b(?:to death|i(?: almost| nearly| could)? die[ds]?)\b/g,
   /\bto die for\b/g,
+  /\bhow do you recogni[sz]e drowning\b/g,
+  /\bdisappear for a (?:day|weekend|week|month) (?:on|to|in)\b/g,
+  /\b(?:cat|dog|puppy|kitten|goose|seagull|bird|bear|zombies?|goblins?|dragons?|trolls?|orcs?)\b[^.!?]{0,20}\b(?:attack\w*|bit|bites|scratch\w*) (?:me|my)\b/g,
+  /\boverdosed on (?:sun\w*|love|joy|fun|happiness|christmas|nostalgia)\b/g,
+  /\btook the (?:pills|tablets|medicine) (?:the|my) (?:dentist|doctor|gp|pharmacist|vet) (?:gave|prescribed)\b/g,
   /\bhad a (?:stroke|heart attack|seizure) (?:\w+ ){0,4}(?:years?|months?) ago\b/g,
   /\b(?:the|no|any|much) (?:point|use|reason) (?:of|in|to) (?!liv|life|go|anything|trying|it|all|this|continu|get|keep|being|carry|exist|wake|stay|any)\w+/g,
   /\b(?:get|remove|wash|clean)\w* (?:\w+ )?blood (?:stains? )?(?:out of|from|off)\b/g,
@@ -181,10 +200,10 @@ export const IDIOMS: readonly RegExp[] = [
 ];
 
 /** Talk about invented people. */
-export const FICTION = /\b(?:novel|characters?|protagonist|antagonist|screenplay|fiction|fanfic\w*|villain|role ?play|lyrics|murder mystery|short story|(?:in|of|for|write) (?:my|the|a|an|this|our) (?:\w+ )?(?:story|book|play|film|movie|episode|comic|drama|song|poem|scene|video ?game|game)|romeo|hamlet)\b/;
+export const FICTION = /\b(?:novel|chapter|paladin|goblin|d and d|dnd|boss fight|raid|headshots?|respawn|hp|npc|translate|characters?|protagonist|antagonist|screenplay|fiction|fanfic\w*|villain|role ?play|lyrics|murder mystery|short story|(?:in|of|for|write) (?:my|the|a|an|this|our) (?:\w+ )?(?:story|book|play|film|movie|episode|comic|drama|song|poem|scene|video ?game|game)|romeo|hamlet)\b/;
 
 /** Talk about a subject: study, work, machines, the past. Silences the rules that are not firm. */
-export const SUBJECT = /\b(?:essay|exam|homework|sociology|history|historians?|student|thesis|coursework|course|flash ?cards?|refresher|training as|studying|research(?:ing)?|statistics|policy|policies|posters?|definition|meaning|phrase|ethics|api|server|process|thread|linux|java|javascript|python|code|queue|worker|workers|software|database|program|compiler|script|battery|pixel|marketing|campaign|quarter|competition|startup|tennis|football|baseball|chess|recipe|tomato(?:es)?|plants?|laptop|printer|contract|which of the following)\b/;
+export const SUBJECT = /\b(?:essay|exam|lifeguards?|assess|homework|sociology|history|historians?|student|thesis|coursework|course|flash ?cards?|refresher|training as|studying|research(?:ing)?|statistics|policy|policies|posters?|definition|meaning|phrase|ethics|api|server|process|thread|linux|java|javascript|python|code|queue|worker|workers|software|database|program|compiler|script|battery|pixel|marketing|campaign|quarter|competition|startup|tennis|football|baseball|chess|recipe|tomato(?:es)?|plants?|laptop|printer|contract|which of the following)\b/;
 
 /** The kinds of crisis behind the reasons of a detection. */
 export const kindsOf = (crisis: Crisis): ReadonlySet<CrisisKind> => new Set(crisis.reasons.map((reason) => reason.split(':')[0] as CrisisKind));
