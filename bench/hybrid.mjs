@@ -6,7 +6,8 @@
  * TARA_LLAMA_BIN: folder of llama.cpp's tools. TARA_DATA: folder with calibration/*.jsonl and text/wikitext2.valid.txt;
  * the first half of that text is calibration, the part behind three fifths of it is scored.
  * TARA_BENCH_PRESETS (Q4_K_M,IQ4_NL,Q2_K: the first search learns what the others use), TARA_BENCH_CHUNKS (24), TARA_BENCH_MATRIX=own for
- * our own matrix in the hybrid files. TARA_BENCH_WORK: a folder that is kept, so that a run goes on where another ended.
+ * our own matrix in the hybrid files. TARA_BENCH_WORK: a folder that is kept, so that a run goes on where another ended. TARA_BENCH_RESULT:
+ * the result's name, for another model (bench/padded-model.mjs makes one whose rows k-quants can hold).
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -91,7 +92,7 @@ try {
     rmSync(stock);
     rmSync(hybrid);
   }
-  publish('hybrid', { task: `hybrid files against stock presets, ${chunks} chunks of 512 of unseen text, llama-perplexity`, matrix: own ? 'own in the hybrid files' : 'llama-imatrix in both', threads: Number(threads), rows });
+  publish(process.env.TARA_BENCH_RESULT ?? 'hybrid', { task: `hybrid files against stock presets, ${chunks} chunks of 512 of unseen text, llama-perplexity`, matrix: own ? 'own in the hybrid files' : 'llama-imatrix in both', threads: Number(threads), rows });
 } finally {
   if (!kept) rmSync(scratch, { recursive: true, force: true });
 }

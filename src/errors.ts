@@ -77,6 +77,10 @@ export const ERRORS = {
   TARA_CHAT_TEMPLATE: entry(1, 422, 'the chat template failed: {reason}', 'Check the messages (roles, order), or pass one string as the prompt, which needs no template.'),
   TARA_TEXT_TOO_SHORT: entry(1, 422, 'the text has {tokens} tokens, {needed} are needed', 'Give more text, a shorter contextSize (--context), or an earlier first chunk.'),
   TARA_REFERENCE_MISMATCH: entry(1, 422, '{path} cannot be compared with the reference: {reason}', 'Compare models that were made from one base and keep its vocabulary.'),
+  TARA_GRAMMAR_INVALID: entry(1, 400, 'the grammar cannot be used: {reason}', 'Give GBNF with a rule named root; docs/library.md says what is refused.'),
+  TARA_JSON_SCHEMA_UNSUPPORTED: entry(1, 400, 'the JSON schema cannot be used: {reason}', 'Use what docs/library.md lists; a $ref must point into the same schema.'),
+  TARA_QUEUE_FULL: entry(1, 429, '{queued} requests wait already', 'Ask again in a moment, or load the model with more slots or a larger maxQueued.'),
+  TARA_QUEUE_TIMEOUT: entry(1, 503, 'no slot became free within {ms} ms', 'Ask again later, load the model with more slots, or raise queueTimeoutMs.'),
   TARA_LOGITS_INVALID: entry(1, 500, 'the model computed no usable probabilities (NaN or infinite)', 'The weights are damaged or badly quantized; build or download the model again.'),
   TARA_DECODE_FAILED: entry(1, 500, 'llama.cpp could not decode: {reason}', 'Load the model again; with less memory, a shorter contextSize or fewer slots.'),
   // kernel and plugins

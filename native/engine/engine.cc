@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <random>
+#include <type_traits>
 
 #include "engine/runner.h"
 
@@ -75,24 +77,62 @@ void open(Environment & environment, JobPtr job, Json params, Blobs) {
 
 void close(Environment & environment, JobPtr job, Json params, Blobs) { runner_of(environment, params)->close_soon(std::move(job)); }
 
-void generate(Environment & environment, JobPtr job, Json params, Blobs blobs) {
-  GenerationOptions options;
-  options.max_tokens = static_cast<size_t>(number(params, "maxTokens", 0, 0, CONTEXT_LIMIT));
-  auto & sampling = options.sampling;
-  sampling.temperature = static_cast<float>(number(params, "temperature", sampling.temperature, 0, 100));
-  sampling.top_k = static_cast<int32_t>(number(params, "topK", sampling.top_k, 0, 1e9));
-  sampling.top_p = static_cast<float>(number(params, "topP", sampling.top_p, 0, 1));
-  sampling.min_p = static_cast<float>(number(params, "minP", sampling.min_p, 0, 1));
+std::vector<std::string> strings(const Json & params, const char * key) {
+  std::vector<std::string> list;
+  if (const auto found = params.find(key); found != params.end()) {
+    for (const auto & item : *found) list.push_back(item.get<std::string>());
+  }
+  if (std::any_of(list.begin(), list.end(), [](const std::string & item) { return item.empty(); })) throw invalid(key, "must not be empty");
+  return list;
+}
+
+SamplingOptions sampling_from(const Json & params) {
+  SamplingOptions sampling;
+  const auto set = [](const Json & from, const char * key, auto & value, double low, double high) {
+    value = static_cast<std::decay_t<decltype(value)>>(number(from, key, static_cast<double>(value), low, high));
+  };
+  set(params, "temperature", sampling.temperature, 0, 100);
+  set(params, "topK", sampling.top_k, 0, 1e9);
+  set(params, "topP", sampling.top_p, 0, 1);
+  set(params, "minP", sampling.min_p, 0, 1);
+  set(params, "typicalP", sampling.typical_p, 0, 1);
+  set(params, "repeatPenalty", sampling.repeat_penalty, 1e-3, 1000);
+  set(params, "repeatLastN", sampling.repeat_last_n, -1, CONTEXT_LIMIT);
+  set(params, "frequencyPenalty", sampling.frequency_penalty, -1000, 1000);
+  set(params, "presencePenalty", sampling.presence_penalty, -1000, 1000);
+  if (const auto dry = params.find("dry"); dry != params.end()) {
+    set(*dry, "multiplier", sampling.dry_multiplier, 0, 1000);
+    set(*dry, "base", sampling.dry_base, 1, 1000);
+    set(*dry, "allowedLength", sampling.dry_allowed_length, 0, CONTEXT_LIMIT);
+    set(*dry, "lastN", sampling.dry_last_n, -1, CONTEXT_LIMIT);
+    if (dry->contains("sequenceBreakers")) sampling.dry_breakers = strings(*dry, "sequenceBreakers");
+  }
+  if (const auto xtc = params.find("xtc"); xtc != params.end()) {
+    set(*xtc, "probability", sampling.xtc_probability, 0, 1);
+    set(*xtc, "threshold", sampling.xtc_threshold, 0, 1);
+  }
+  if (const auto bias = params.find("logitBias"); bias != params.end()) {
+    for (const auto & entry : *bias) {
+      const float value = entry.at(1).is_null() ? -std::numeric_limits<float>::infinity() : entry.at(1).get<float>();
+      sampling.bias.push_back({entry.at(0).get<llama_token>(), value});
+    }
+  }
+  sampling.ignore_eos = flag(params, "ignoreEos", false);
+  sampling.grammar = params.value("grammar", std::string());
   // The largest value means "random" to llama.cpp.
   constexpr uint32_t SEED_LIMIT = LLAMA_DEFAULT_SEED - 1;
   const double seed = number(params, "seed", -1, -1, SEED_LIMIT);
   sampling.seed = seed < 0 ? std::random_device{}() % LLAMA_DEFAULT_SEED : static_cast<uint32_t>(seed);
-  if (const auto stops = params.find("stop"); stops != params.end()) {
-    for (const auto & stop : *stops) {
-      options.stops.push_back(stop.get<std::string>());
-      if (options.stops.back().empty()) throw invalid("stop", "must not be empty");
-    }
-  }
+  return sampling;
+}
+
+void generate(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  GenerationOptions options;
+  options.max_tokens = static_cast<size_t>(number(params, "maxTokens", 0, 0, CONTEXT_LIMIT));
+  options.sampling = sampling_from(params);
+  options.json_schema = params.value("jsonSchema", std::string());
+  options.logprobs = static_cast<int>(number(params, "logprobs", -1, -1, 20));
+  options.stops = strings(params, "stop");
   runner_of(environment, params)->generate(std::move(job), prompt_from(params, only(blobs)), std::move(options));
 }
 
@@ -103,7 +143,7 @@ void score(Environment & environment, JobPtr job, Json params, Blobs blobs) {
 
 void embed(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   std::vector<Prompt> prompts;
-  for (const auto & blob : blobs) prompts.push_back(prompt_from(params, blob));
+  for (size_t i = 0; i < blobs.size(); ++i) prompts.push_back(prompt_from({{"tokenized", params.at("tokenized").at(i)}}, blobs[i]));
   runner_of(environment, params)->embed(std::move(job), std::move(prompts), flag(params, "normalize", true));
 }
 
@@ -128,6 +168,7 @@ Json free_runner(Environment & environment, const Json & params) {
 void register_engine(Registry & registry) {
   registry.calls["engine.create"] = create;
   registry.calls["engine.free"] = free_runner;
+  registry.calls["engine.stats"] = [](Environment & environment, const Json & params) { return runner_of(environment, params)->stats(); };
   registry.calls["engine.weights"] = [](Environment &, const Json &) { return Json{{"loaded", loaded_weights()}}; };
   registry.starts["engine.open"] = open;
   registry.starts["engine.close"] = close;

@@ -1,6 +1,7 @@
 #include <chrono>
-#include <optional>
+#include <cmath>
 
+#include "engine/probabilities.h"
 #include "engine/sequence.h"
 
 namespace tara {
@@ -15,24 +16,29 @@ double ms_between(Clock::time_point from, Clock::time_point to) { return std::ch
 
 class Generation : public Sequence {
  public:
-  Generation(JobPtr job, Tokens prompt, GenerationOptions options)
-      : Sequence(std::move(job), std::move(prompt)), prompt_(tokens.size()), options_(std::move(options)), text_(options_.stops) {}
+  Generation(JobPtr job, std::shared_ptr<Weights> weights, size_t context, Tokens prompt_tokens, GenerationOptions options)
+      : Sequence(std::move(job), std::move(prompt_tokens)),
+        options_(std::move(options)),
+        weights_(std::move(weights)),
+        context_(context),
+        sampler_(*weights_, options_.sampling, tokens, context),
+        text_(options_.stops) {}
 
-  void begin(const Weights & weights, size_t context) override {
-    weights_ = &weights;
-    context_ = context;
-    sampler_.emplace(weights, options_.sampling);
-    started_ = Clock::now();
-  }
+  void begin() override { started_ = Clock::now(); }
 
   bool needs(size_t position) const override { return position + 1 == tokens.size(); }
 
   bool take(size_t, float * logits) override {
-    const llama_token token = sampler_->sample(logits);
+    // Sampling changes the logits: what is told of them is taken before.
+    std::vector<float> raw;
+    if (options_.logprobs >= 0) raw.assign(logits, logits + llama_vocab_n_tokens(weights_->vocab));
+    const llama_token token = sampler_.sample(logits);
     if (generated_++ == 0) first_ = Clock::now();
+    if (token == LLAMA_TOKEN_NULL) return finish("eos", text_.flush());
     tokens.push_back(token);
     if (llama_vocab_is_eog(weights_->vocab, token)) return finish("eos", text_.flush());
     unsent_.push_back(token);
+    if (options_.logprobs >= 0) logprobs_.push_back(token_json(raw.data(), token));
     const std::string shown = text_.add(piece(*weights_, token, false));
     if (!text_.stopped_by().empty()) return finish("stop", shown);
     const bool full = tokens.size() > context_ || generated_ == options_.max_tokens;
@@ -44,10 +50,28 @@ class Generation : public Sequence {
   }
 
  private:
+  Json candidate_json(const float * logits, double partition, llama_token token) const {
+    const std::string bytes = piece(*weights_, token, true);
+    const double logprob = static_cast<double>(logits[token]) - partition;
+    return {{"id", token}, {"bytes", std::vector<uint8_t>(bytes.begin(), bytes.end())}, {"logprob", std::isfinite(logprob) ? Json(logprob) : Json()}};
+  }
+
+  Json token_json(const float * logits, llama_token token) const {
+    const int32_t size = llama_vocab_n_tokens(weights_->vocab);
+    const double partition = log_sum_exp(logits, size);
+    Json json = candidate_json(logits, partition, token);
+    json["top"] = Json::array();
+    for (const llama_token other : most_likely(logits, size, static_cast<size_t>(options_.logprobs))) json["top"].push_back(candidate_json(logits, partition, other));
+    return json;
+  }
+
   void send() {
-    job->chunk({{"text", pending_}, {"tokens", unsent_}});
+    Json chunk = {{"text", pending_}, {"tokens", unsent_}};
+    if (options_.logprobs >= 0) chunk["logprobs"] = std::move(logprobs_);
+    job->chunk(chunk);
     pending_.clear();
     unsent_.clear();
+    logprobs_ = Json::array();
     sent_ = Clock::now();
   }
 
@@ -59,10 +83,10 @@ class Generation : public Sequence {
     const auto rate = [](size_t count, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(count) / ms : 0.0; };
     Json result = {{"finishReason", reason}};
     if (!text_.stopped_by().empty()) result["stop"] = text_.stopped_by();
-    result["usage"] = {{"promptTokens", prompt_}, {"completionTokens", generated_}};
+    result["usage"] = {{"promptTokens", prompt}, {"completionTokens", generated_}, {"cachedTokens", 0}};
     result["timings"] = {{"promptMs", prompt_ms},
                          {"decodeMs", decode_ms},
-                         {"promptTokensPerSecond", rate(prompt_, prompt_ms)},
+                         {"promptTokensPerSecond", rate(prompt, prompt_ms)},
                          // The first token belongs to the prompt's time.
                          {"decodeTokensPerSecond", rate(generated_ - 1, decode_ms)}};
     result["seed"] = options_.sampling.seed;
@@ -70,22 +94,22 @@ class Generation : public Sequence {
     return false;
   }
 
-  const size_t prompt_;
   const GenerationOptions options_;
-  const Weights * weights_ = nullptr;
-  size_t context_ = 0;
-  std::optional<Sampler> sampler_;
+  const std::shared_ptr<Weights> weights_;
+  const size_t context_;
+  Sampler sampler_;
   TextStream text_;
   std::string pending_;
   Tokens unsent_;
+  Json logprobs_ = Json::array();  // of the unsent tokens
   size_t generated_ = 0;
   Clock::time_point started_, first_, sent_;
 };
 
 }  // namespace
 
-SequencePtr make_generation(JobPtr job, Tokens prompt, GenerationOptions options) {
-  return std::make_unique<Generation>(std::move(job), std::move(prompt), std::move(options));
+SequencePtr make_generation(JobPtr job, std::shared_ptr<Weights> weights, size_t context, Tokens prompt, GenerationOptions options) {
+  return std::make_unique<Generation>(std::move(job), std::move(weights), context, std::move(prompt), std::move(options));
 }
 
 }  // namespace tara

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "engine/json_schema.h"
+
 namespace tara {
 
 namespace {
@@ -89,7 +91,8 @@ Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
   auto weights = Weights::load(options.weights, job);
   context_tokens_ = context_for(*weights, options.context);
   threads_ = std::make_unique<Threads>(options.threads > 0 ? options.threads : CpuBudget::get().cores());
-  if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_);
+  if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_, stats_);
+  slots_ = options.slots;
   // The vocabulary's static tables are made at its first use.
   tara::tokenize(*weights, "A 1\n", true, true);
   install_exit_guard();
@@ -254,10 +257,12 @@ Tokens Runner::checked_tokens_of(Prompt & prompt) {
   return {bos};
 }
 
+void Runner::check_generates() const {
+  if (scheduler_) return;
+  throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", "it is an encoder: it gives embeddings, no text"}});
+}
+
 void Runner::push(SequencePtr sequence, const Prompt & prompt) {
-  if (!scheduler_) {
-    throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", "it is an encoder: it gives embeddings, no text"}});
-  }
   sequence->adapters = weights().adapters(prompt.adapters);
   std::lock_guard<std::mutex> lock(mutex_);
   waiting_.push_back(std::move(sequence));
@@ -266,18 +271,21 @@ void Runner::push(SequencePtr sequence, const Prompt & prompt) {
 
 void Runner::generate(JobPtr job, Prompt prompt, GenerationOptions options) {
   desk_.add(job, [this, job, prompt = std::move(prompt), options = std::move(options)]() mutable {
-    push(make_generation(job, checked_tokens_of(prompt), std::move(options)), prompt);
+    check_generates();
+    if (!options.json_schema.empty()) options.sampling.grammar = grammar_of_schema(options.json_schema);
+    push(make_generation(job, weights_, context_tokens_, checked_tokens_of(prompt), std::move(options)), prompt);
   });
 }
 
 void Runner::score(JobPtr job, Prompt prompt, size_t skip) {
   desk_.add(job, [this, job, prompt = std::move(prompt), skip]() mutable {
+    check_generates();
     Tokens tokens = checked_tokens_of(prompt);
     if (tokens.size() < 2) throw Error("TARA_PROMPT_EMPTY");
     if (skip >= tokens.size()) {
       throw Error("TARA_OPTION_INVALID", {{"option", "promptTokens"}, {"reason", "the text has only " + std::to_string(tokens.size()) + " tokens"}});
     }
-    push(make_score(job, std::move(tokens), skip), prompt);
+    push(make_score(job, weights(), std::move(tokens), skip), prompt);
   });
 }
 
@@ -305,6 +313,19 @@ void Runner::host(GuestPtr guest) {
     }
   }
   evict(std::move(guest), disposed());
+}
+
+Json Runner::stats() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return {{"slots", slots_},
+          {"active", stats_.active.load()},
+          {"queued", waiting_.size()},
+          {"requests", stats_.requests.load()},
+          {"promptTokens", stats_.prompt_tokens.load()},
+          {"cachedTokens", stats_.cached_tokens.load()},
+          {"completionTokens", stats_.completion_tokens.load()},
+          {"decodes", stats_.decodes.load()},
+          {"busyMs", static_cast<double>(stats_.busy_us.load()) / 1000}};
 }
 
 void Runner::tokenize(JobPtr job, Prompt prompt) {

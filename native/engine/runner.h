@@ -52,6 +52,9 @@ class Runner : public Object {
   // Ends with { bytes } and UTF-8.
   void detokenize(JobPtr job, Tokens tokens, bool special);
 
+  // { slots, active, queued, requests, promptTokens, cachedTokens, completionTokens, decodes, busyMs }; any thread.
+  Json stats();
+
   // Cancels all work; the job ends when everything is freed. Then close() does not wait.
   void close_soon(JobPtr job);
   void close() noexcept override;
@@ -68,6 +71,7 @@ class Runner : public Object {
   // On the desk's thread.
   Tokens tokens_of(Prompt & prompt);
   Tokens checked_tokens_of(Prompt & prompt);
+  void check_generates() const;
   void push(SequencePtr sequence, const Prompt & prompt);
   const Weights & weights() const;
   bool idle() const;
@@ -90,6 +94,8 @@ class Runner : public Object {
   std::unique_ptr<Embedder> embedder_;
   GuestPtr guest_;  // the one being served
   size_t context_tokens_ = 0;
+  size_t slots_ = 0;
+  Stats stats_;
 };
 
 }  // namespace tara

@@ -1,6 +1,7 @@
 #include "engine/scheduler.h"
 
 #include <algorithm>
+#include <chrono>
 
 namespace tara {
 
@@ -25,8 +26,8 @@ ContextOptions options_for(size_t context, size_t slots) {
 
 }  // namespace
 
-Scheduler::Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing)
-    : context_tokens_(context), closing_(closing), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }) {
+Scheduler::Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing, Stats & stats)
+    : context_tokens_(context), closing_(closing), stats_(stats), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }) {
   for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id), nullptr, 0});
 }
 
@@ -50,17 +51,20 @@ void Scheduler::admit(SequencePtr sequence) {
   }
   const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot & candidate) { return !candidate.sequence; });
   try {
-    sequence->begin(context_.weights(), context_tokens_);
+    sequence->begin();
   } catch (...) {
     sequence->job->fail(current_failure());
     return;
   }
   slot->sequence = std::move(sequence);
+  ++stats_.requests;
+  ++stats_.active;
 }
 
 void Scheduler::free(Slot & slot) {
   context_.forget(slot.id);
   slot.sequence.reset();
+  --stats_.active;
 }
 
 void Scheduler::fail(Slot & slot, const Failure & failure) {
@@ -99,6 +103,7 @@ void Scheduler::feed(Slot & slot, size_t count) {
   if (count > 0 && std::find(fed_.begin(), fed_.end(), &slot) == fed_.end()) fed_.push_back(&slot);
   for (size_t i = 0; i < count; ++i) {
     const size_t position = sequence.fed++;
+    if (position < sequence.prompt) ++stats_.prompt_tokens;
     const bool wanted = sequence.needs(position);
     if (wanted) outputs_.push_back({batch_.size(), &slot, position});
     batch_.add(sequence.tokens[position], static_cast<llama_pos>(position), slot.id, wanted);
@@ -144,7 +149,10 @@ void Scheduler::deliver(const Output & output, int32_t row) {
   try {
     float * logits = llama_get_logits_ith(context_.get(), row);
     if (logits == nullptr) throw Error("TARA_INTERNAL", {{"reason", "a decode gave no logits"}});
-    if (!slot.sequence->take(output.position, logits)) free(slot);
+    const size_t before = slot.sequence->tokens.size();
+    const bool goes_on = slot.sequence->take(output.position, logits);
+    stats_.completion_tokens += slot.sequence->tokens.size() - before;
+    if (!goes_on) free(slot);
   } catch (...) {
     fail(slot, current_failure());
   }
@@ -156,7 +164,10 @@ void Scheduler::decode() {
   size_t next = 0;
   for (int32_t from = 0; from < batch_.size();) {
     const int32_t count = std::min(step, batch_.size() - from);
+    const auto started = std::chrono::steady_clock::now();
     const auto outcome = context_.decode(batch_.view(from, count));
+    ++stats_.decodes;
+    stats_.busy_us += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
     if (outcome == Context::Outcome::aborted) return;  // everybody in the batch is cancelled: the next sweep frees the slots
     if (outcome == Context::Outcome::no_room) {
       if (count == 1) throw Error("TARA_DECODE_FAILED", {{"reason", "the context found no room for a token"}});

@@ -6,13 +6,14 @@
 
 #include "engine/context.h"
 #include "engine/sequence.h"
+#include "engine/stats.h"
 
 namespace tara {
 
 class Scheduler {
  public:
   // `context` = tokens for each of the `slots`; `closing` = true gives up the decode in flight.
-  Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing);
+  Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing, Stats & stats);
 
   bool idle() const;
   bool has_free_slot() const;
@@ -49,6 +50,7 @@ class Scheduler {
 
   const size_t context_tokens_;
   const std::atomic<bool> & closing_;
+  Stats & stats_;
   std::vector<Slot> slots_;
   Context context_;
   Batch batch_;

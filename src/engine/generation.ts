@@ -1,9 +1,17 @@
 /** A generation as an async iterable: chunks are kept, so a slow reader loses none and several readers see the same. */
 import { asTaraError, type TaraError } from '../errors.js';
 import type { Job, JobResult } from './jobs.js';
-import type { Chunk, Generation, GenerationResult, Usage } from './types.js';
+import type { Chunk, Generation, GenerationResult, TokenCandidate, Usage } from './types.js';
 
 type NativeResult = Omit<GenerationResult, 'text'>;
+type NativeCandidate = Omit<TokenCandidate, 'text'>;
+type NativeLogprob = NativeCandidate & { readonly top: readonly NativeCandidate[] };
+type NativeChunk = Omit<Chunk, 'logprobs'> & { readonly logprobs?: readonly NativeLogprob[] };
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const candidateOf = ({ id, bytes, logprob }: NativeCandidate): TokenCandidate => ({ id, text: decoder.decode(Uint8Array.from(bytes)), bytes, logprob });
+const chunkOf = ({ logprobs, ...chunk }: NativeChunk): Chunk =>
+  logprobs ? { ...chunk, logprobs: logprobs.map((token) => ({ ...candidateOf(token), top: token.top.map(candidateOf) })) } : chunk;
 
 /** Starts the native job; it is handed the receiver of chunks. */
 export type StartGeneration = (onChunk: (chunk: JobResult) => void) => Promise<Job>;
@@ -28,7 +36,7 @@ export class NativeGeneration implements Generation {
 
   async #run(start: StartGeneration): Promise<GenerationResult> {
     try {
-      this.#job = await start((chunk) => this.#receive(chunk.data as Chunk));
+      this.#job = await start((chunk) => this.#receive(chunkOf(chunk.data as NativeChunk)));
       if (this.#cancelled) this.#job.cancel();
       const { data } = await this.#job.done;
       return { text: this.#chunks.map((chunk) => chunk.text).join(''), ...(data as NativeResult) };

@@ -48,6 +48,20 @@ export function tokens(option: string, value: unknown): Int32Array {
   return Int32Array.from(value as number[]);
 }
 
+/** Added logits by token id, -Infinity included. That the ids lie in the vocabulary is checked where it is known. */
+export function logitBias(option: string, value: unknown): readonly (readonly [id: number, bias: number | null])[] {
+  if (value === undefined) return [];
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse(option, 'must be an object of numbers by token id');
+  const entries = Object.entries(value);
+  if (entries.length > MOST_BIASES) throw refuse(option, `at most ${MOST_BIASES} tokens`);
+  return entries.map(([key, bias]: [string, unknown]) => {
+    const id = Number(key);
+    if (!/^\d+$/.test(key) || id > 0x7fffffff) throw refuse(option, `${key} is no token id`);
+    return [id, bias === -Infinity ? null : (number(`${option}.${key}`, bias, -1e6, 1e6) ?? 0)];
+  });
+}
+
+const MOST_BIASES = 65536;
 const MOST_ADAPTERS = 256;
 
 /** A plain object's values by name, each checked; empty where it was not given. */

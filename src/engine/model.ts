@@ -4,9 +4,10 @@ import { CHATML, ChatTemplate } from './chat-template.js';
 import { NativeGeneration } from './generation.js';
 import * as guard from './guard.js';
 import { nativeCall, startJob, type Job, type JobResult } from './jobs.js';
+import { COUNT_LIMIT, generationParams } from './sampling.js';
 import type { TextReader } from './text-reader.js';
 import type {
-  ChatMessage, EmbedOptions, GenerateOptions, Generation, Model, ModelInfo, Score, ScoreOptions, TokenizeOptions,
+  ChatMessage, EmbedOptions, Embeddings, GenerateOptions, Generation, Model, ModelInfo, ModelStats, Score, ScoreOptions, TokenizeOptions,
 } from './types.js';
 
 /** Cancels a runner's work, waits until it has freed everything, and forgets it. */
@@ -28,8 +29,6 @@ export function runnerOf(model: Model): number {
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const bytesOf = (tokens: Int32Array): Uint8Array => new Uint8Array(tokens.buffer, tokens.byteOffset, tokens.byteLength);
-const SEED_LIMIT = 2 ** 32 - 2;
-const COUNT_LIMIT = 1 << 20;
 
 interface Input {
   readonly blob: Uint8Array;
@@ -44,16 +43,6 @@ function inputOf(reader: TextReader, option: string, value: string | Int32Array,
     params: { tokenized: false, addSpecial: guard.boolean('addSpecial', options.addSpecial), parseSpecial: parseSpecial && !reader.findsSpecials },
   };
 }
-
-const samplingParams = (options: GenerateOptions) => ({
-  maxTokens: guard.whole('maxTokens', options.maxTokens, 1, COUNT_LIMIT),
-  temperature: guard.number('temperature', options.temperature, 0, 100) ?? 0.8,
-  topK: guard.whole('topK', options.topK, 0, 1e9),
-  topP: guard.number('topP', options.topP, 0, 1),
-  minP: guard.number('minP', options.minP, 0, 1),
-  seed: guard.whole('seed', options.seed, 0, SEED_LIMIT),
-  stop: guard.stops('stop', options.stop),
-});
 
 /** The scales of a request's adapters. Throws TARA_OPTION_INVALID for one that the model was not loaded with. */
 function adapterScales(info: ModelInfo, value: unknown): Record<string, number> {
@@ -138,25 +127,36 @@ export class NativeModel implements Model {
 
   generate(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions = {}): Generation {
     return new NativeGeneration(async (onChunk) => {
-      const sampling = { ...samplingParams(options), adapters: adapterScales(this.info, options.adapters) };
+      const sampling = { ...generationParams(options), adapters: adapterScales(this.info, options.adapters) };
       const { blob, params } = await this.#promptOf(prompt, options);
       return this.#start('engine.generate', { ...params, ...sampling }, [blob], { signal: options.signal, onChunk });
     });
   }
 
-  embed(text: string, options?: EmbedOptions): Promise<Float32Array>;
-  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
-  async embed(input: string | readonly string[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
-    const texts = typeof input === 'string' ? [input] : input;
-    if (!Array.isArray(texts)) throw guard.refuse('texts', 'must be a string or a list of strings');
-    if (texts.length === 0) return [];
-    const blobs = texts.map((text) => this.#reader.read(guard.text('texts', text), true));
+  embed(text: string | Int32Array, options?: EmbedOptions): Promise<Float32Array>;
+  embed(texts: readonly (string | Int32Array)[], options?: EmbedOptions): Promise<Float32Array[]>;
+  async embed(input: string | Int32Array | readonly (string | Int32Array)[], options: EmbedOptions = {}): Promise<Float32Array | Float32Array[]> {
+    const single = typeof input === 'string' || input instanceof Int32Array;
+    const { embeddings } = await this.embedWithUsage(single ? [input] : input, options);
+    return single ? (embeddings[0] ?? new Float32Array(0)) : [...embeddings];
+  }
+
+  async embedWithUsage(texts: readonly (string | Int32Array)[], options: EmbedOptions = {}): Promise<Embeddings> {
+    if (!Array.isArray(texts)) throw guard.refuse('texts', 'must be a string, token ids, or a list of these');
+    if (texts.length === 0) return { embeddings: [], usage: { promptTokens: 0 } };
+    const list = texts as readonly unknown[];
+    const tokenized = list.map((text) => text instanceof Int32Array);
+    const blobs = list.map((text) => (text instanceof Int32Array ? bytesOf(text) : this.#reader.read(guard.text('texts', text), true)));
     const normalize = guard.boolean('normalize', options.normalize) ?? true;
-    const { data, blob } = await this.#start('engine.embed', { normalize }, blobs, options).done;
-    const { dimensions } = data as { dimensions: number };
+    const { data, blob } = await this.#start('engine.embed', { normalize, tokenized }, blobs, options).done;
+    const { dimensions, tokens } = data as { dimensions: number; tokens: number };
     const all = new Float32Array(blob ?? new ArrayBuffer(0));
-    const rows = texts.map((_, index) => all.slice(index * dimensions, (index + 1) * dimensions));
-    return typeof input === 'string' ? (rows[0] ?? new Float32Array(0)) : rows;
+    return { embeddings: texts.map((_, index) => all.slice(index * dimensions, (index + 1) * dimensions)), usage: { promptTokens: tokens } };
+  }
+
+  stats(): ModelStats {
+    if (this.#closing) throw new TaraError('TARA_DISPOSED', { what: 'the model' });
+    return nativeCall('engine.stats', { runner: this.#runner }) as ModelStats;
   }
 
   async score(text: string | Int32Array, options: ScoreOptions = {}): Promise<Score> {

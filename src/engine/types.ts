@@ -3,8 +3,10 @@
 export interface LoadOptions {
   /** Tokens that each slot holds (prompt and answer); what the model was trained for, 4096 at most, when omitted. */
   readonly contextSize?: number | undefined;
-  /** Requests decoded together, 1..64; further ones wait in order of arrival. Default 4. */
+  /** Requests decoded together, 1..64; further ones wait by priority, then in order of arrival. Default 4. */
   readonly slots?: number | undefined;
+  /** Requests that may wait for a slot; one more fails with TARA_QUEUE_FULL. Default 1024. */
+  readonly maxQueued?: number | undefined;
   /** Decoding threads; every core when omitted. */
   readonly threads?: number | undefined;
   /** Map the file instead of reading it: loads faster, but a file that shrinks in use ends the process. */
@@ -76,6 +78,28 @@ export interface GenerateOptions {
   readonly topP?: number | undefined;
   /** Default 0.05; 0 = off. */
   readonly minP?: number | undefined;
+  /** Locally typical sampling. Default 1 = off. */
+  readonly typicalP?: number | undefined;
+  /** Divides the logits of tokens seen lately (multiplies negative ones). Default 1 = off. */
+  readonly repeatPenalty?: number | undefined;
+  /** How many of the last tokens, prompt included, the three penalties look at. Default 64; -1 = the whole context. */
+  readonly repeatLastN?: number | undefined;
+  /** Taken from the logit of a token that was seen. Default 0. */
+  readonly presencePenalty?: number | undefined;
+  /** Taken from the logit of a token for each time it was seen. Default 0. */
+  readonly frequencyPenalty?: number | undefined;
+  readonly dry?: DryOptions | undefined;
+  readonly xtc?: XtcOptions | undefined;
+  /** Added to the logits of tokens by id; -Infinity bans one. */
+  readonly logitBias?: Readonly<Record<number, number>> | undefined;
+  /** Go on after tokens that end a text: they are never chosen. Default false. */
+  readonly ignoreEos?: boolean | undefined;
+  /** GBNF, as llama.cpp reads it; its rule `root` is the whole answer. Fails with TARA_GRAMMAR_INVALID. */
+  readonly grammar?: string | undefined;
+  /** JSON Schema that the answer obeys; not together with `grammar`. Fails with TARA_JSON_SCHEMA_UNSUPPORTED. */
+  readonly jsonSchema?: object | undefined;
+  /** Tell each token's log-probability, with 0..20 alternatives. */
+  readonly logprobs?: number | undefined;
   /** 0..2^32-2; the same seed, prompt and options give the same text. Random when omitted. */
   readonly seed?: number | undefined;
   /** Generation ends before the first of these; it is not part of the text. */
@@ -85,7 +109,52 @@ export interface GenerateOptions {
   readonly parseSpecial?: boolean | undefined;
   /** Adapters of this request and their scales, by name; none when omitted. Requests with the same ones are decoded together. */
   readonly adapters?: Readonly<Record<string, number>> | undefined;
+  /** -10..10, higher first; who waits long gains on it. Default 0. */
+  readonly priority?: number | undefined;
+  /** Fail with TARA_QUEUE_TIMEOUT when no slot becomes free in this time. */
+  readonly queueTimeoutMs?: number | undefined;
+  /** Take over what an earlier request with the same beginning has computed. Default true. */
+  readonly cachePrompt?: boolean | undefined;
+  /** At a full context drop the older half behind the prompt and go on, where the model can. Default false: finishReason length. */
+  readonly contextShift?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** DRY: a penalty of multiplier * base ^ (length - allowedLength) on what would repeat a longer sequence. */
+export interface DryOptions {
+  /** 0 = off. */
+  readonly multiplier: number;
+  /** Default 1.75. */
+  readonly base?: number | undefined;
+  /** Default 2. */
+  readonly allowedLength?: number | undefined;
+  /** How many of the last tokens are looked at. Default 64; -1 = the whole context. */
+  readonly lastN?: number | undefined;
+  /** Strings that no sequence crosses. Default newline, colon, quotation mark and asterisk. */
+  readonly sequenceBreakers?: readonly string[] | undefined;
+}
+
+/** XTC: with `probability`, all tokens over `threshold` but the least likely of them are left out. */
+export interface XtcOptions {
+  /** 0 = off. */
+  readonly probability: number;
+  /** Over 0.5 = off. */
+  readonly threshold: number;
+}
+
+export interface TokenCandidate {
+  readonly id: number;
+  /** Its text alone; bytes that are no whole character show as U+FFFD. */
+  readonly text: string;
+  /** UTF-8. */
+  readonly bytes: readonly number[];
+  /** ln of its probability before any sampling option; null where it is 0. */
+  readonly logprob: number | null;
+}
+
+export interface TokenLogprob extends TokenCandidate {
+  /** The most likely tokens, first the likeliest. */
+  readonly top: readonly TokenCandidate[];
 }
 
 export interface Chunk {
@@ -93,15 +162,23 @@ export interface Chunk {
   readonly text: string;
   /** Ids since the last chunk; those of a stop string are among them. */
   readonly tokens: readonly number[];
+  /** One for each of `tokens`, where they were asked for. */
+  readonly logprobs?: readonly TokenLogprob[];
 }
 
 export interface Usage {
   readonly promptTokens: number;
   /** The end-of-generation token included. */
   readonly completionTokens: number;
+  /** How many of the prompt's tokens were taken over from an earlier request. */
+  readonly cachedTokens: number;
 }
 
 export interface Timings {
+  /** From the call to getting a slot. */
+  readonly queueMs: number;
+  /** From the call to the first token. */
+  readonly firstTokenMs: number;
   /** From getting a slot to the first token. */
   readonly promptMs: number;
   readonly decodeMs: number;
@@ -152,6 +229,29 @@ export interface EmbedOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** What a model has done since it was loaded. */
+export interface ModelStats {
+  readonly slots: number;
+  /** Requests that hold a slot, and that wait for one. */
+  readonly active: number;
+  readonly queued: number;
+  /** Generations and scores that got a slot. */
+  readonly requests: number;
+  /** Prompt tokens that were decoded, that were taken over, and tokens generated. */
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly decodes: number;
+  /** Time in decodes. */
+  readonly busyMs: number;
+}
+
+export interface Embeddings {
+  /** Rows of info.embeddingLength, one for each text. */
+  readonly embeddings: readonly Float32Array[];
+  readonly usage: { readonly promptTokens: number };
+}
+
 /** A loaded model. After dispose every call fails with TARA_DISPOSED. Errors common to all calls: TARA_ABORTED, TARA_OPTION_INVALID. */
 export interface Model extends AsyncDisposable {
   readonly path: string;
@@ -163,10 +263,13 @@ export interface Model extends AsyncDisposable {
   /** A prompt as text or token ids, or messages for the chat template. Errors reach the iteration and `result`. */
   generate(prompt: string | Int32Array | readonly ChatMessage[], options?: GenerateOptions): Generation;
   /** Rows of info.embeddingLength. Fails with TARA_CONTEXT_FULL, TARA_MODEL_UNSUPPORTED. */
-  embed(text: string, options?: EmbedOptions): Promise<Float32Array>;
-  embed(texts: readonly string[], options?: EmbedOptions): Promise<Float32Array[]>;
+  embed(text: string | Int32Array, options?: EmbedOptions): Promise<Float32Array>;
+  embed(texts: readonly (string | Int32Array)[], options?: EmbedOptions): Promise<Float32Array[]>;
+  /** The same with the number of tokens read. */
+  embedWithUsage(texts: readonly (string | Int32Array)[], options?: EmbedOptions): Promise<Embeddings>;
   /** How likely the model finds a text. Fails with TARA_CONTEXT_FULL, TARA_PROMPT_EMPTY. */
   score(text: string | Int32Array, options?: ScoreOptions): Promise<Score>;
+  stats(): ModelStats;
   /** Cancels what runs and frees the model; the same promise every time. */
   dispose(): Promise<void>;
 }

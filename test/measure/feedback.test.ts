@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { measureTypes } from '../../src/convert/index.js';
 import { createEngine, type Model } from '../../src/engine/index.js';
 import { readFeedback, readGguf, readPart } from '../../src/formats/index.js';
-import { collectFeedback, Fusion } from '../../src/measure/index.js';
+import { collectFeedback, evaluate, Fusion } from '../../src/measure/index.js';
+import { tara } from '../cli/run.js';
 import { VOCABULARY_SIZE, writeTinyModel } from '../support/tiny-model.js';
 
 const WIDTH = 64;
@@ -89,5 +90,26 @@ describe('feedback factors', () => {
     const output = join(folder, 'never.safetensors');
     await expect(collectFeedback({ model: path, text: [text], output, contextSize: 64, memory: 100 })).rejects.toMatchObject({ code: 'TARA_OUT_OF_MEMORY' });
     await expect(readFeedback(output)).rejects.toMatchObject({ code: 'TARA_FILE_NOT_FOUND' });
+  });
+
+  it('on the command line give a preset of the same types and bytes, closer to the model', async () => {
+    const at = (name: string): string => join(folder, name);
+    const words = ['the', 'model', 'reads', 'a', 'word', 'and', 'says', 'another'];
+    await writeFile(at('words.txt'), Array.from({ length: 3000 }, (_, index) => words[(index * index + index) % 7]).join(' '));
+    const ran = async (...args: string[]): Promise<void> => {
+      const { code, err } = await tara(folder, args);
+      expect(err).toBe('');
+      expect(code).toBe(0);
+    };
+    await ran('imatrix', path, '--text', at('words.txt'), '--context', '64', '--chunks', '32', '--threads', '1', '--output', at('words.imatrix'), '--feedback', at('words.feedback'));
+    const quantize = (output: string, ...more: string[]): Promise<void> => ran('quantize', path, at(output), '--type', 'Q4_0', '--imatrix', at('words.imatrix'), ...more);
+    await quantize('plain.gguf');
+    await quantize('fed.gguf', '--feedback', at('words.feedback'));
+    const [plain, fed] = await Promise.all(['plain.gguf', 'fed.gguf'].map((name) => readGguf(at(name))));
+    expect(fed?.tensors.map(({ name, type }) => [name, type])).toEqual(plain?.tensors.map(({ name, type }) => [name, type]));
+    expect(fed?.size).toBe(plain?.size);
+    const divergence = async (name: string): Promise<number> =>
+      (await evaluate({ engine, model: at(name), reference: path, text: at('words.txt'), contextSize: 64, chunks: 16, threads: 1 })).kld?.mean ?? NaN;
+    expect(await divergence('fed.gguf')).toBeLessThan(await divergence('plain.gguf'));
   });
 });

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createTestHost, type TestHost } from 'tara-gguf/testing';
-import { compressor, type CompressionRequest } from 'tara-gguf/plugin';
-import { evaluate, readGguf } from 'tara-gguf';
+import { compressor, type CompressionQuality, type CompressionRequest } from 'tara-gguf/plugin';
+import { createTaraEngine, evaluate, readGguf } from 'tara-gguf';
 import plugin from '../../plugins/compression/index.js';
 import { Cache } from '../../plugins/compression/hybrid/cache.js';
 import { searchHybrid, type HybridOptions } from '../../plugins/compression/hybrid/index.js';
@@ -114,6 +114,32 @@ describe('search on a model', () => {
     expect(larger.bytes).toBeGreaterThan(first.bytes);
     expect(larger.measured.kld).toBeLessThan(first.measured.kld);
     expect(more.filter((detail) => detail.includes('importance') || detail.startsWith('rounding'))).toEqual([]);
+  });
+
+  it('searches an encoder by its embeddings', async () => {
+    const encoder = await writeTinyModel(join(folder, 'encoder.gguf'), { layers: 2, causal: false });
+    const output = join(folder, 'encoder-hybrid.gguf');
+    const ran = await tara(folder, ['quantize', encoder, output, '--type', 'Q4_0', '--compression-type', 'hybrid', '--text', text, '--text', items, '--threads', '1', '--json', '--home', join(folder, 'home')]);
+    expect(ran.code).toBe(0);
+    const { measured, evidence } = ran.json<{ compression: { measured: { file: CompressionQuality; preset: CompressionQuality }; evidence: string[] } }>().compression;
+    expect(measured.file.bytes).toBeLessThanOrEqual(measured.preset.bytes);
+    expect(measured.file.kld).toBeLessThanOrEqual(measured.preset.kld);
+    expect(measured.file.perplexity).toBeNull();
+    expect(evidence.join('\n')).toMatch(/1 - cosine .* \(Q4_0: /);
+
+    // What it says of its file is what the engine's embeddings say of it, on texts of our own.
+    const texts = sentences(40).split('\n');
+    await using engine = createTaraEngine();
+    const preset = join(folder, 'encoder-preset.gguf');
+    expect((await tara(folder, ['quantize', encoder, preset, '--type', 'Q4_0', '--home', join(folder, 'home')])).code).toBe(0);
+    const [exact, plain, mixed] = await Promise.all([encoder, preset, output].map(async (path) => {
+      await using loaded = await engine.load(path, { threads: 1 });
+      return await loaded.embed(texts);
+    }));
+    const distance = (rows: readonly Float32Array[] | undefined): number =>
+      (rows ?? []).reduce((sum, row, index) => sum + 1 - row.reduce((dot, value, at) => dot + value * (exact?.[index]?.[at] ?? 0), 0), 0) / texts.length;
+    expect(distance(mixed)).toBeLessThan(distance(plain));
+    expect(distance(mixed)).toBeLessThan(3 * measured.file.kld + 1e-6);
   });
 
   it('refuses what cannot be, and leaves nothing', async () => {

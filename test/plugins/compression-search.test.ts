@@ -218,7 +218,9 @@ describe('search', () => {
   it('says how small a file can be', async () => {
     const made = world(3, [1], () => 1);
     const [least] = range(made);
-    await expect(search(inputOf(made, least - 1))).rejects.toMatchObject({ code: 'TARA_TARGET_SIZE', fields: { bytes: least, budget: least - 1 } });
+    // Before anything is measured.
+    const measure = (): Promise<never> => Promise.reject(new Error('measured'));
+    await expect(search({ ...inputOf(made, least - 1), measure })).rejects.toMatchObject({ code: 'TARA_TARGET_SIZE', fields: { bytes: least, budget: least - 1 } });
     expect((await search(inputOf(made, least))).bytes).toBe(least);
   });
 

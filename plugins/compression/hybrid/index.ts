@@ -49,7 +49,7 @@ export interface HybridResult extends SearchResult {
 /** Changes when measurements of an earlier version would mean something else. */
 const VERSION = '2';
 const CALIBRATION_CHUNKS = 40;
-const TRIALS = 8;
+const TRIALS = 6;
 /** Files below are wanted small enough for the slow types. */
 const LOW_BITS = 4;
 

@@ -118,6 +118,9 @@ async function smallest(input: SearchInput, costs: Costs, goal: Goal, most: numb
 export async function search(input: SearchInput): Promise<SearchResult> {
   const { variables, measure, preset, fixedBytes, budget, goal, priceOfTime, trials, feedback, signal } = input;
   const tell = (from: number, to: number) => (share: number, detail: string): void => input.onProgress?.(from + (to - from) * share, detail);
+  const least = variables.reduce((total, { candidates }) => total + (candidates[0]?.bytes ?? 0), fixedBytes);
+  const unreachable = new TaraError('TARA_TARGET_SIZE', { budget, bytes: least });
+  if (least > budget) throw unreachable;
   const sensitivity = await sensitivityOf(variables, measure, tell(0, 0.55));
   const costs = sum(predictedCosts(variables, sensitivity), priceOfTime);
   const room = budget - fixedBytes;
@@ -126,10 +129,7 @@ export async function search(input: SearchInput): Promise<SearchResult> {
     variables, costs, budget: within, measure, start: input.learned ?? {}, trials, signal,
     onTrial: (trial, detail) => tell(0.65, 0.9)(trial / trials, detail),
   });
-  if (!refined) {
-    const least = variables.reduce((total, { candidates }) => total + (candidates[0]?.bytes ?? 0), fixedBytes);
-    throw new TaraError('TARA_TARGET_SIZE', { budget, bytes: least });
-  }
+  if (!refined) throw unreachable;
   input.onProgress?.(0.9, 'the verdict');
   const mixes: Partial<Record<Rounding, Measured>> = {};
   for (const rounding of feedback ? ROUNDINGS : ROUNDINGS.slice(1)) mixes[rounding] = await measure(refined.types, 'verdict', rounding);
