@@ -11,7 +11,7 @@ export type {
 export { convert, planSizes, readVocabulary, type Pruning, type Vocabulary, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
-export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
+export { scanFiles, syncFileSystem, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
 export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';
