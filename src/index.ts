@@ -6,12 +6,12 @@ export { TaraError, ERRORS, isErrorCode, type ErrorCode, type ErrorEntry, type E
 export { createTara, createTaraEngine, type QuantizeOptions, type Tara, type TaraEngine, type TaraOptions } from './tara.js';
 export { checkChatTemplate } from './engine/index.js';
 export type {
-  Chunk, DryOptions, EmbedOptions, Embeddings, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats, Timings, TokenCandidate, TokenLogprob, Usage, XtcOptions,
+  Chunk, DryOptions, EmbedOptions, Embeddings, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions, Timings, TokenCandidate, TokenLogprob, Usage, XtcOptions,
 } from './engine/index.js';
 export { convert, planSizes, readVocabulary, type Pruning, type Vocabulary, type PresetBytes, type ConvertInput, type ConvertOptions, type ConvertReport, type OwnTypes, type TensorTypePattern } from './convert/index.js';
 export { measureTypes, type MeasuredTensor, type MeasureTypesOptions, type TypeLoss } from './convert/index.js';
 export * from './formats/index.js';
-export { scanFiles, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
+export { scanFiles, syncFileSystem, type ScanFile, type ScannedFile, type ScanOptions, type ScanTensor } from './scan/index.js';
 export { definePlugin } from './kernel/plugin.js';
 export type { BuildReport } from './phases/build/build.js';
 export type { BuildOptions } from './phases/build/inputs.js';

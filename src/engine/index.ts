@@ -6,6 +6,5 @@ export { createEngine } from './engine.js';
 export { checkChatTemplate } from './template-check.js';
 export { ChatTemplate, CHATML, type TemplateInput } from './chat-template.js';
 export type {
-  ChatMessage, ChatTemplateOptions, Chunk, DryOptions, EmbedOptions, Embeddings, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats,
-  Score, ScoreOptions, SpecialToken, Timings, TokenCandidate, TokenizeOptions, TokenLogprob, Tool, ToolCall, Usage, XtcOptions,
+  ChatMessage, ChatTemplateOptions, Chunk, DryOptions, Embeddings, EmbedOptions, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions, Score, ScoreOptions, SpecialToken, Timings, TokenCandidate, TokenizeOptions, TokenLogprob, Tool, ToolCall, Usage, XtcOptions,
 } from './types.js';
