@@ -7,9 +7,11 @@
  * TARA_BENCH_STUDENT: a preset (Q2_K), or a GGUF file with the teacher's vocabulary, such as a pruned one. TARA_BENCH_NAME: of the result (distil).
  * TARA_BENCH_MINUTES (20), TARA_BENCH_TRAIN (the product's default), TARA_BENCH_ITEMS: scored items a domain (all), TARA_BENCH_CHUNKS: of them
  * that KL divergence is measured on (24), TARA_BENCH_COMPARE=no: without speeds in the report, TARA_BENCH_RUNS: steps that the speed
- * of training is a median of (5).
+ * of training is a median of (5). TARA_LLAMA_BIN: a folder of llama.cpp's tools, for llama-perplexity and llama-bench of the distilled file
+ * (without it they are left out).
  */
-import { copyFileSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convert, createTaraEngine } from '../dist/src/index.js';
@@ -23,7 +25,7 @@ import { Network, NOTHING } from '../dist/src/train/network.js';
 import { batchOf, batchesOf, grouped } from '../dist/src/train/texts.js';
 import { withPlain } from '../dist/src/train/plain.js';
 import { ROOT } from '../scripts/lib.mjs';
-import { median, optional, publish } from './lib.mjs';
+import { median, optional, paired, publish } from './lib.mjs';
 
 const base = process.env.TARA_BENCH_BASE;
 if (!base) throw new Error('set TARA_BENCH_BASE to the base model of the adapters');
@@ -37,6 +39,7 @@ const items = Number(process.env.TARA_BENCH_ITEMS ?? Infinity);
 const chunks = Number(process.env.TARA_BENCH_CHUNKS ?? 24);
 const runs = Number(process.env.TARA_BENCH_RUNS ?? 5);
 const compare = process.env.TARA_BENCH_COMPARE !== 'no';
+const tools = optional('TARA_LLAMA_BIN', "llama.cpp's tools, which read the distilled file, too");
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-distil-bench-'));
 const engine = createTaraEngine();
@@ -74,6 +77,26 @@ async function scored(path) {
   return { bytes: statSync(path).size, domainLoss: Object.values(losses).reduce((sum, loss) => sum + loss, 0) / domains.length, losses, kld: kld.mean, kldError: kld.error, bitsPerByte };
 }
 
+function tool(name, args) {
+  const { status, stdout, stderr, error } = spawnSync(join(tools, name), args, { encoding: 'utf8', maxBuffer: 64 << 20 });
+  if (error || status !== 0) throw new Error(`${name} failed: ${error?.message ?? stderr.slice(-2000)}`);
+  return { stdout, stderr };
+}
+
+/** What llama.cpp's own tools say of the distilled file and of the student, beside what we say of the same text. */
+async function inLlamaCpp() {
+  const text = join(scratch, 'unseen.txt');
+  const items = unseen.flatMap((path) => readFileSync(path, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)));
+  writeFileSync(text, items.map((item) => item.text ?? `${item.prompt}\n${item.response}`).join('\n\n'));
+  const perplexity = async (path) => ({
+    ours: (await evaluate({ engine, model: path, text, chunks })).perplexity,
+    llamaPerplexity: Number(/Final estimate: PPL = (\S+)/.exec(Object.values(tool('llama-perplexity', ['-m', path, '-f', text, '-c', '512', '--chunks', String(chunks)])).join('\n'))[1]),
+  });
+  const decoded = (path) => JSON.parse(tool('llama-bench', ['-m', path, '-p', '0', '-n', '64', '-r', '1', '-o', 'json']).stdout)[0].avg_ts;
+  const pairs = await paired(5, () => decoded(output), () => decoded(student));
+  return { student: await perplexity(student), distilled: await perplexity(output), decodeRatio: median(pairs.map(([a, b]) => a / b)) };
+}
+
 try {
   const merged = { base, adapters: domains.map((name) => ({ dir: join(adapters, name), weight: 1 / domains.length })) };
   await convert({ ...merged, outputs: [{ id: 'teacher', path: teacher, type: 'bf16' }, ...(wanted.endsWith('.gguf') ? [] : [{ id: 'student', path: student, type: wanted }])] });
@@ -88,6 +111,7 @@ try {
     tokensPerSecond: speed,
     unseen: { teacher: ofTeacher, before, after, plain },
     recovered: { domainLoss: (before.domainLoss - after.domainLoss) / (before.domainLoss - ofTeacher.domainLoss), kld: 1 - after.kld / before.kld },
+    ...(tools && { inLlamaCpp: await inLlamaCpp() }),
     targets: { recoveredDomainLoss: 0.4, normsAndLoraTokensPerSecond: 150 },
     report: { ...report, output: undefined },
   });

@@ -44,9 +44,19 @@ std::vector<uint32_t> most_likely(const float * p, size_t vocabulary, size_t cou
 
 }  // namespace
 
-void make_label(const float * p, const float * logits, float top_logit, double log_sum, size_t vocabulary, LabelShape shape, uint64_t seed, uint32_t * row) {
+double entropy_of(const float * p, const float * logits, float top_logit, double log_sum, size_t vocabulary) {
   double entropy = 0;
   for (size_t token = 0; token < vocabulary; ++token) entropy -= p[token] * (static_cast<double>(logits[token]) - top_logit - log_sum);
+  return entropy;
+}
+
+double entropy_of(const float * p, size_t vocabulary) {
+  double entropy = 0;
+  for (size_t token = 0; token < vocabulary; ++token) entropy -= p[token] * std::log(static_cast<double>(std::max(p[token], LEAST)));
+  return entropy;
+}
+
+void make_label(const float * p, double entropy, size_t vocabulary, LabelShape shape, uint64_t seed, uint32_t * row) {
   const auto top = most_likely(p, vocabulary, shape.top);
   std::vector<bool> taken(vocabulary);
   double rest = 1;

@@ -18,8 +18,12 @@ struct LabelShape {
   size_t words() const { return 2 + 2 * top + drawn; }
 };
 
-// From probabilities and the logarithms that they come from. The same seed draws the same tokens.
-void make_label(const float * probabilities, const float * logits, float top_logit, double log_sum, size_t vocabulary, LabelShape shape, uint64_t seed, uint32_t * row);
+// In nats: of probabilities and the logarithms that they come from, and of probabilities alone.
+double entropy_of(const float * probabilities, const float * logits, float top_logit, double log_sum, size_t vocabulary);
+double entropy_of(const float * probabilities, size_t vocabulary);
+
+// From probabilities and their entropy. The same seed draws the same tokens.
+void make_label(const float * probabilities, double entropy, size_t vocabulary, LabelShape shape, uint64_t seed, uint32_t * row);
 
 // The KL divergence of a row's teacher from the student, in nats, exact but for the rest, which is drawn; `probabilities`,
 // the student's, become the gradient with respect to its logits.

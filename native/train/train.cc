@@ -6,9 +6,11 @@
 #include <cmath>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 #include "train/opening.h"
 #include "train/optimizer.h"
+#include "train/spelling.h"
 #include "train/work.h"
 
 namespace tara {
@@ -81,28 +83,92 @@ void step(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   });
 }
 
-// { labels, seed } besides; one blob. Ends with the soft labels of every token.
+std::vector<int32_t> numbers_of(const Blob & blob) {
+  std::vector<int32_t> numbers(blob.size() / sizeof(int32_t));
+  if (!numbers.empty()) std::memcpy(numbers.data(), blob.data(), numbers.size() * sizeof(int32_t));
+  return numbers;
+}
+
+// Makes labels of the rows of one batch, in order.
+class Labeller {
+ public:
+  Labeller(const Batch & batch, const Spelling * spelling, LabelShape shape, uint64_t seed, uint8_t * rows)
+      : batch_(batch), spelling_(spelling), shape_(shape), seed_(seed), rows_(rows), row_(shape.words()) {
+    size_t end = 0;
+    for (const size_t length : batch.lengths) ends_.push_back(end += length);
+    if (spelling) {
+      reader_.emplace(*spelling);
+      pieces_.resize(spelling->size());
+    }
+  }
+
+  void take(const float * logits, size_t vocabulary) {
+    probabilities_.assign(logits, logits + vocabulary);
+    const LogSum sum = softmax(probabilities_.data(), vocabulary);
+    if (!std::isfinite(sum.log_sum)) throw Error("TARA_LOGITS_INVALID");
+    if (spelling_) {
+      reader_->fold(probabilities_.data(), pieces_.data());
+      make_label(pieces_.data(), entropy_of(pieces_.data(), pieces_.size()), pieces_.size(), shape_, seed_ + at_, row_.data());
+      follow();
+    } else {
+      make_label(probabilities_.data(), entropy_of(probabilities_.data(), logits, sum.top, sum.log_sum, vocabulary), vocabulary, shape_, seed_ + at_, row_.data());
+    }
+    std::memcpy(rows_ + at_ * row_.size() * sizeof(uint32_t), row_.data(), row_.size() * sizeof(uint32_t));
+    ++at_;
+  }
+
+ private:
+  // To the next token, or to the next sequence.
+  void follow() {
+    if (at_ + 1 == ends_[sequence_]) {
+      reader_.emplace(*spelling_);
+      ++sequence_;
+    } else {
+      reader_->read(probabilities_.data(), spelling_->piece(static_cast<size_t>(batch_.tokens[at_ + 1]), 0));
+    }
+  }
+
+  const Batch & batch_;
+  const Spelling * spelling_;
+  const LabelShape shape_;
+  const uint64_t seed_;
+  uint8_t * rows_;
+  std::vector<uint32_t> row_;
+  std::vector<size_t> ends_;
+  std::optional<SpelledReader> reader_;
+  std::vector<float> probabilities_, pieces_;
+  size_t at_ = 0, sequence_ = 0;
+};
+
+// { labels, seed, pieces?: the student's tokens } besides; a blob of tokens, with `pieces` two of the spelling besides (spelling.h),
+// and every token is a piece by itself. Ends with the soft labels of every token.
 void teach(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  std::shared_ptr<const Spelling> spelling;
+  if (params.contains("pieces")) {
+    if (blobs.size() != 3) throw refuse("blobs of a spelling expected");
+    spelling = std::make_shared<const Spelling>(numbers_of(blobs[1]), numbers_of(blobs[2]), params.at("pieces").get<size_t>());
+    blobs.resize(1);
+  }
   auto work = work_of(environment, std::move(job), params, blobs, false);
-  const LabelShape shape = label_shape_of(params.at("labels"), work->network().vocabulary());
+  const size_t vocabulary = work->network().vocabulary();
+  if (spelling) {
+    if (spelling->teacher_size() != vocabulary) throw refuse("the spelling is of another vocabulary");
+    for (const auto & batch : work->batches) {
+      for (const int32_t token : batch.tokens) {
+        if (spelling->length(static_cast<size_t>(token)) != 1) throw refuse("a token is no piece");
+      }
+    }
+  }
+  const LabelShape shape = label_shape_of(params.at("labels"), spelling ? spelling->size() : vocabulary);
   const auto seed = params.at("seed").get<uint64_t>();
   std::vector<size_t> starts(1);
   for (const auto & batch : work->batches) starts.push_back(starts.back() + batch.tokens.size());
   auto rows = std::make_shared<Blob>(starts.back() * shape.words() * sizeof(uint32_t));
-  const auto part = [work, shape, seed, starts, rows](size_t index, size_t worker) {
-    const size_t vocabulary = work->network().vocabulary();
-    std::vector<float> probabilities(vocabulary);
-    std::vector<uint32_t> row(shape.words());
-    work->pass(worker).logits(work->batches[index], work->job->cancel_flag(), [&](size_t first, size_t count, float * logits) {
-      for (size_t i = 0; i < count; ++i) {
-        const float * of_row = logits + i * vocabulary;
-        std::copy_n(of_row, vocabulary, probabilities.begin());
-        const LogSum sum = softmax(probabilities.data(), vocabulary);
-        if (!std::isfinite(sum.log_sum)) throw Error("TARA_LOGITS_INVALID");
-        const size_t at = starts[index] + first + i;
-        make_label(probabilities.data(), of_row, sum.top, sum.log_sum, vocabulary, shape, seed + at, row.data());
-        std::memcpy(rows->data() + at * row.size() * sizeof(uint32_t), row.data(), row.size() * sizeof(uint32_t));
-      }
+  const auto part = [work, spelling, shape, seed, starts, rows, vocabulary](size_t index, size_t worker) {
+    const Batch & batch = work->batches[index];
+    Labeller labeller(batch, spelling.get(), shape, seed + starts[index], rows->data() + starts[index] * shape.words() * sizeof(uint32_t));
+    work->pass(worker).logits(batch, work->job->cancel_flag(), [&](size_t, size_t count, float * logits) {
+      for (size_t i = 0; i < count; ++i) labeller.take(logits + i * vocabulary, vocabulary);
     });
   };
   run(work, part, [work, rows] { work->end({{"tokens", work->tokens()}}, std::move(*rows)); });

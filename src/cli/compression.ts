@@ -14,14 +14,14 @@ import { existing } from './paths.js';
 
 export const addCompression = (command: Command): Command => command
   .option('--compression-type <type>', 'standard: the preset, or the largest that fits --target-size; hybrid: a mix of types; sparse: fewer tokens, layers and channels, both searched for by measurement; distilled: the preset, taught by the unquantized model (default: standard)')
-  .option('--target-size <size>', 'bytes of the file at most: 88.2MB, or a bare number of bytes (hybrid: at most the preset\'s when left out; sparse: 85 % of it)')
+  .option('--target-size <size>', 'bytes of the file at most: 88.2MB, or a bare number of bytes (hybrid: at most the preset\'s when left out; sparse: 83 % of it)')
   .option('--target-bpw <number>', 'the same as bits for each weight of the model')
   .option('--text <file>', 'calibration text for hybrid, sparse and distilled: .txt, or .jsonl items; may be repeated', collect)
   .option('--quality-threshold <number>', 'the smallest hybrid whose most likely token agrees with the original so often: 0.9 or 90%; or kl=0.05, its mean KL divergence at most')
   .option('--sparsity <share>', 'share of the preset\'s bytes that sparse takes away: 0.25 or 25%')
   .option('--max-kl <nats>', 'the smallest sparse file that costs so much a token more at most')
   .option('--speed-priority', 'the measured speed of each type on this machine counts too (hybrid)')
-  .option('--distill-minutes <number>', 'time for distilled (default: 20)')
+  .option('--distill-minutes <number>', 'time for distilled (default: 20), and for what a sparse file learns back (default: 8; 0: nothing)')
   .option('--memory <size>', 'memory of the machine: the file takes at most 80 % of it');
 
 /** What was asked for beside a plain preset. */
@@ -65,13 +65,14 @@ export async function compressionOf(context: CoreContext): Promise<Compression |
     sparsity: sparsity === undefined ? undefined : share('--sparsity', sparsity),
     speedPriority: context.options.speedPriority === true,
     memory: memory === undefined ? undefined : parseSize('--memory', memory, 'B'),
-    distillMinutes: minutes === undefined ? undefined : parseNumber('--distill-minutes', minutes, 0.01, 1e5),
+    distillMinutes: minutes === undefined ? undefined : parseNumber('--distill-minutes', minutes, 0, 1e5),
   };
-  const onlyFor = (type: CompressionType, options: readonly (readonly [option: string, given: unknown])[]): void => {
-    for (const [option, given] of options) if (given !== undefined && wanted.type !== type) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `only --compression-type ${type} takes it` });
+  const onlyFor = (types: readonly CompressionType[], options: readonly (readonly [option: string, given: unknown])[]): void => {
+    for (const [option, given] of options) if (given !== undefined && !types.includes(wanted.type)) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `only --compression-type ${types.join(' or ')} takes it` });
   };
-  onlyFor('sparse', [['--sparsity', sparsity], ['--max-kl', maxKl]]);
-  onlyFor('distilled', [['--distill-minutes', minutes]]);
+  onlyFor(['sparse'], [['--sparsity', sparsity], ['--max-kl', maxKl]]);
+  onlyFor(['distilled', 'sparse'], [['--distill-minutes', minutes]]);
+  if (wanted.type === 'distilled' && wanted.distillMinutes === 0) throw new TaraError('TARA_OPTION_INVALID', { option: '--distill-minutes', reason: 'distilled compression takes some' });
   if (wanted.type === 'standard') {
     const only = [['--text', wanted.texts.length > 0], ['--quality-threshold', wanted.goal !== undefined], ['--speed-priority', wanted.speedPriority]] as const;
     for (const [option, given] of only) if (given) throw new TaraError('TARA_OPTION_INVALID', { option, reason: `standard compression measures nothing: ${option === '--text' ? 'hybrid, sparse and distilled take' : 'hybrid takes'} it` });
@@ -122,6 +123,7 @@ export async function compressed<T>(
         presetBytes: Object.fromEntries(presets.map(({ preset, bytes }) => [preset, bytes])),
         ...(wanted.goal && { goal: wanted.goal }),
         ...(wanted.sparsity !== undefined && { sparsity: wanted.sparsity }),
+        ...(wanted.distillMinutes !== undefined && { minutes: wanted.distillMinutes }),
         ...(wanted.memory !== undefined && { memory: wanted.memory }),
         ...(wanted.texts.length > 0 && {
           measuring: {

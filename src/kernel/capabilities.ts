@@ -395,6 +395,8 @@ export interface CompressionRequest {
   readonly measuring?: CompressionMeasuring;
   /** Share of the preset's bytes that is to go, 0..1 (sparse). */
   readonly sparsity?: number;
+  /** Minutes that the file may be taught by the unquantized model (sparse); 0 = not at all. The compressor's own when omitted. */
+  readonly minutes?: number;
   /** The smallest file that measures so well is wanted. */
   readonly goal?: CompressionGoal;
   /** Bytes of the machine that the model must leave room in. */
@@ -431,6 +433,8 @@ export interface CompressionProposal {
   readonly feedback?: string;
   /** Parts that are left out of the file. */
   readonly pruning?: CompressionPruning;
+  /** A GGUF file that was made of the unquantized model so and then taught: it is written as it is. */
+  readonly file?: string;
   /** All that was found, for --json. */
   readonly report?: unknown;
   /** The file as it will be, where it was measured. */

@@ -6,9 +6,9 @@ import { resolve } from 'node:path';
 import * as guard from '../engine/guard.js';
 import { TaraError } from '../errors.js';
 import { checkModel, fileError, readGguf, type GgufFile } from '../formats/index.js';
-import { checkVocabulary, vocabularyOf } from '../measure/index.js';
 import { layoutOf } from './architecture.js';
 import type { Rates, Trainable } from './network.js';
+import { spellingOf, type Spelling } from './spelling.js';
 import { TRAINABLE_PARTS, type DistilOptions, type TrainablePart } from './types.js';
 
 /** Chosen on calibration text alone; docs/distill.md has the figures. */
@@ -20,6 +20,8 @@ const DEFAULT_TOKENS = 1024;
 export interface Checked {
   readonly student: GgufFile;
   readonly teacher: GgufFile;
+  /** Null where student and teacher have the same vocabulary. */
+  readonly spelling: Spelling | null;
   readonly text: readonly string[];
   readonly output: string;
   readonly wanted: Trainable;
@@ -58,7 +60,7 @@ export async function checked(options: DistilOptions): Promise<Checked> {
     checkModel(file);
     layoutOf(file);
   }
-  await checkVocabulary(student.path, await vocabularyOf(teacher.path, signal), signal);
+  const spelling = spellingOf(student, teacher);
   checkMemory(student);
   const output = resolve(guard.text('output', options.output));
   const there = await stat(output).catch(() => undefined);
@@ -70,7 +72,7 @@ export async function checked(options: DistilOptions): Promise<Checked> {
   const minutes = guard.number('minutes', options.minutes, 0.01, 1e5) ?? (steps === undefined ? DEFAULT_MINUTES : undefined);
   const factor = guard.number('rate', options.rate, 0, 1e36) ?? 1;
   return {
-    student, teacher, output, steps, minutes, wanted: wantedOf(options), text: options.text.map((path) => resolve(path)),
+    student, teacher, spelling, output, steps, minutes, wanted: wantedOf(options), text: options.text.map((path) => resolve(path)),
     rates: { ...RATES, norm: RATES.norm * factor, scale: RATES.scale * factor, lora: RATES.lora * factor },
     batchTokens: guard.whole('batchTokens', options.batchTokens, 16, 1 << 20) ?? DEFAULT_TOKENS, seed: guard.whole('seed', options.seed, 0, 0xffffffff) ?? 0,
     threads: guard.whole('threads', options.threads, 1, 1024),

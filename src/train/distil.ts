@@ -13,7 +13,7 @@ import { speedsOf, withPlain } from './plain.js';
 import { ship } from './ship.js';
 import { readTexts, type Texts } from './texts.js';
 import type { DistilOptions, DistilReport } from './types.js';
-import { Judge, type Worth } from './verdict.js';
+import { makeJudge, type Judge, type Worth } from './verdict.js';
 
 async function workFolder(output: string, key: string): Promise<string> {
   const folder = `${output}.distil`;
@@ -46,7 +46,7 @@ async function makeCandidate(job: Job, texts: Texts, candidate: string): Promise
   const open = { threads, signal };
   const taught = performance.now();
   const teach = (name: string, sequences: readonly Int32Array[], told: Tell): Promise<Labels> =>
-    Labels.make(join(folder, `${key}.${name}.labels`), sequences, () => Network.open(layoutOf(teacher), NOTHING, open), (fraction) => told(fraction, 'asking the teacher'));
+    Labels.make(join(folder, `${key}.${name}.labels`), sequences, { open: () => Network.open(layoutOf(teacher), NOTHING, open), spelling: job.spelling }, (fraction) => told(fraction, 'asking the teacher'));
   await using stopping = await teach('stopping', texts.stopping, part(0.06, 0.07, tell));
   await using training = await teach('training', texts.training, part(0.07, 0.15, tell));
   const teachingSeconds = (performance.now() - taught) / 1000;
@@ -67,7 +67,7 @@ async function makeCandidate(job: Job, texts: Texts, candidate: string): Promise
   return { ...trained, sections: network.sections, teachingSeconds };
 }
 
-const closed = (before: number, after: number, least: number): number | null => (before > least ? (before - after) / (before - least) : null);
+const closed = (before: number | null, after: number | null, least: number): number | null => (before !== null && after !== null && before > least ? (before - after) / (before - least) : null);
 const textOf = (items: readonly LossItem[]): string => items.map((item) => ('text' in item ? item.text : `${item.prompt}\n${item.response}`)).join('\n');
 
 /** The plain preset of equal size, measured as the student is, and everybody's speed. */
@@ -89,20 +89,20 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
   tell?.(0, 'reading texts');
   let texts: Texts;
   {
-    await using model = await engine.load(teacher.path, { slots: 1, contextSize: 512, threads, signal });
+    await using model = await engine.load(student.path, { slots: 1, contextSize: 512, threads, signal });
     texts = await readTexts(model, job.text, signal);
   }
   const scratch = join(folder, key);
   await mkdir(scratch, { recursive: true });
   tell?.(0.01, 'measuring teacher and student');
-  await using judge = await Judge.make({ engine, teacher: teacher.path, items: texts.judging, workDir: scratch, threads, signal });
+  await using judge = await makeJudge({ engine, teacher: teacher.path, sameTokens: job.spelling === null, items: texts.judging, workDir: scratch, threads, signal });
   const [ofTeacher, before] = [await judge.teacher(teacher.size), await judge.of(student.path, student.size)];
   const candidate = join(scratch, 'candidate.gguf');
   const { standing, stopped, tokensPerSecond, sections, teachingSeconds } = await makeCandidate(job, texts, candidate);
   tell?.(0.94, 'measuring');
   const { size } = await stat(candidate);
   const trained: Worth = await judge.of(candidate, size);
-  const improved = trained.kld < before.kld;
+  const improved = trained.kld === null || before.kld === null ? trained.bitsPerByte < before.bitsPerByte : trained.kld < before.kld;
   if (!improved) await copyFile(student.path, candidate);
   const after = improved ? trained : before;
   const compared = options.compare === false ? { plain: null, speeds: null } : await beside(job, judge, candidate, after.bytes, texts.judging);
@@ -121,7 +121,7 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
 
 /**
  * Trains the student to give its teacher's distributions (Hinton et al. 2015): KL divergence from soft labels at every token of the
- * texts, which are cut into pieces of 256. The output is never worse than the student on held-out text: where training does not help, it
+ * texts, which are cut into pieces of 256. A student may lack tokens of its teacher's: it learns to spell them. The output is never worse than the student on held-out text: where training does not help, it
  * is the student. An interrupted run goes on from its last measurement when it is called again with the same files and settings.
  * Rejects with TARA_TRAINING_UNSUPPORTED, TARA_TEXT_TOO_SHORT, TARA_REFERENCE_MISMATCH, TARA_OUT_OF_MEMORY, TARA_OUTPUT_IS_INPUT,
  * TARA_TRAINING_DIVERGED for a student that gives no numbers, TARA_OPTION_INVALID, TARA_WRITE_FAILED, TARA_ABORTED, and as engine.load does.

@@ -3,11 +3,18 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { fileError } from '../formats/index.js';
 import { TaraError } from '../errors.js';
 import { labelBytes, type LabelledBatch, type LabelShape, type Network } from './network.js';
+import type { Spelling } from './spelling.js';
 import { batchesOf, batchOf, grouped } from './texts.js';
 
 /** 50 tokens carry 90 % and more of a distribution; the rest is drawn. */
 export const LABELS: LabelShape = { top: 48, drawn: 16 };
 const TEACH_TOKENS = 2048;
+
+/** Opens the teacher, and how a student with other tokens reads it. */
+export interface Teacher {
+  readonly open: () => Promise<Network>;
+  readonly spelling: Spelling | null;
+}
 
 export class Labels {
   readonly #file: FileHandle;
@@ -21,10 +28,10 @@ export class Labels {
   }
 
   /**
-   * Asks the teacher about every sequence. A file that has all of the labels already is taken as it is: its name must
+   * Asks the teacher about every sequence, whose tokens are the student's. A file that has all of the labels already is taken as it is: its name must
    * tell teacher and texts apart. Throws TARA_WRITE_FAILED, TARA_ABORTED, TARA_LOGITS_INVALID.
    */
-  static async make(path: string, sequences: readonly Int32Array[], teacher: () => Promise<Network>, onProgress?: (fraction: number) => void): Promise<Labels> {
+  static async make(path: string, sequences: readonly Int32Array[], teacher: Teacher, onProgress?: (fraction: number) => void): Promise<Labels> {
     const row = labelBytes(LABELS);
     const starts = [0];
     for (const { length } of sequences) starts.push((starts.at(-1) ?? 0) + length * row);
@@ -42,13 +49,13 @@ export class Labels {
   }
 
   /** Batch after batch, the same ones always: an interrupted run goes on with the first that is not whole. */
-  async #write(have: number, teacher: () => Promise<Network>, onProgress: ((fraction: number) => void) | undefined): Promise<void> {
+  async #write(have: number, { open: openTeacher, spelling }: Teacher, onProgress: ((fraction: number) => void) | undefined): Promise<void> {
     const batches = batchesOf(this.#sequences, this.#sequences.map((_, index) => index), TEACH_TOKENS);
     const left = batches.filter((batch) => this.#end(batch) > have);
     await this.#file.truncate(this.#starts[left[0]?.[0] ?? 0]);
-    using network = await teacher();
+    using network = await openTeacher();
     for (const batch of left) {
-      await this.#file.appendFile(await this.#taught(network, batch)).catch((thrown: unknown) => {
+      await this.#file.appendFile(await this.#taught(network, spelling, batch)).catch((thrown: unknown) => {
         throw new TaraError('TARA_WRITE_FAILED', { path: this.#path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
       });
       onProgress?.(this.#end(batch) / (this.#starts.at(-1) ?? 1));
@@ -60,9 +67,9 @@ export class Labels {
   }
 
   /** The labels of a batch in the order of its sequences, which threads take in another one. */
-  async #taught(network: Network, batch: readonly number[]): Promise<Uint8Array> {
+  async #taught(network: Network, spelling: Spelling | null, batch: readonly number[]): Promise<Uint8Array> {
     const groups = grouped(this.#sequences, batch);
-    const rows = await network.teach(batchOf(this.#sequences, groups), LABELS, batch[0] ?? 0);
+    const rows = await network.teach(batchOf(this.#sequences, groups), LABELS, batch[0] ?? 0, spelling);
     const pieces = new Map<number, Uint8Array>();
     let at = 0;
     for (const index of groups.flat()) {

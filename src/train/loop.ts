@@ -52,6 +52,8 @@ const LAST_RATE = 0.05;
 /** Measurements on held-out text over the whole training, and how many may pass without a better one. */
 const MEASUREMENTS = 12;
 const PATIENCE = 4;
+/** Before so much of it is done the rates are high, and held-out text often gets worse before it gets better. */
+const PATIENT_UNTIL = 0.5;
 const MEASURE_TOKENS = 1024;
 
 function ratesAt(rates: Rates, step: number, done: number): Rates {
@@ -112,12 +114,13 @@ export async function train(training: Training): Promise<Trained> {
   const seconds = (): number => before + (performance.now() - started) / 1000;
   const done = (): number => Math.min(1, Math.max(standing.steps / most, seconds() / limit));
   const doneBefore = done();
+  const converged = (): boolean => standing.stale >= PATIENCE && done() >= PATIENT_UNTIL;
   let [tokens, stepSeconds] = [0, 0];
   let stopped: Trained['stopped'] = 'done';
   let measured = Math.floor(done() * MEASUREMENTS);
   try {
     for (const batch of batchesFrom(standing.steps, training.sequences, settings)) {
-      if (done() >= 1 || standing.stale >= PATIENCE) break;
+      if (done() >= 1 || converged()) break;
       const labelled = await training.training.batch(batch);
       const from = performance.now();
       const result = await network.step(labelled, LABELS, ratesAt(settings.rates, standing.steps, done()));
@@ -140,7 +143,7 @@ export async function train(training: Training): Promise<Trained> {
       };
       await writeCheckpoint(path, { standing, state: state.bytes, best });
     }
-    if (standing.stale >= PATIENCE) stopped = 'converged';
+    if (converged()) stopped = 'converged';
   } catch (thrown) {
     if (!isDivergence(thrown)) throw thrown;
     stopped = 'diverged';

@@ -1,6 +1,7 @@
 /** A network that is trained: the typed face of native/train. */
 import { startJob, nativeCall, type JobResult } from '../engine/jobs.js';
 import type { Layout } from './architecture.js';
+import { asTeacher, type Spelling } from './spelling.js';
 
 /** What of a network is trained. */
 export interface Trainable {
@@ -100,13 +101,15 @@ export class Network {
     return startJob(`train.${kind}`, { network: this.#id, threads: this.#threads, ...params }, { blobs, signal: this.#signal }).done;
   }
 
-  #batch(kind: string, batch: Batch, params: object, labels: readonly Uint8Array[]): Promise<JobResult> {
-    return this.#run(kind, { groups: batch.groups.map((group) => group.map(({ length }) => length)), ...params }, [tokensOf(batch), ...labels]);
+  #batch(kind: string, batch: Batch, params: object, more: readonly Uint8Array[]): Promise<JobResult> {
+    return this.#run(kind, { groups: batch.groups.map((group) => group.map(({ length }) => length)), ...params }, [tokensOf(batch), ...more]);
   }
 
-  /** A row of soft labels for each token. The same seed draws the same. */
-  async teach(batch: Batch, labels: LabelShape, seed: number): Promise<Uint8Array> {
-    return new Uint8Array(blobOf(await this.#batch('teach', batch, { labels, seed }, [])));
+  /** A row of soft labels for each token. The same seed draws the same. With a spelling, tokens and labels are those of the student that it is for. */
+  async teach(batch: Batch, labels: LabelShape, seed: number, spelling?: Spelling | null): Promise<Uint8Array> {
+    if (!spelling) return new Uint8Array(blobOf(await this.#batch('teach', batch, { labels, seed }, [])));
+    const groups = batch.groups.map((group) => group.map((tokens) => asTeacher(spelling, tokens)));
+    return new Uint8Array(blobOf(await this.#batch('teach', { groups }, { labels, seed, pieces: spelling.teacherIds.length }, [bytesOf(spelling.starts), bytesOf(spelling.pieces)])));
   }
 
   /** Logits of every token of one sequence, a row each. */

@@ -15,7 +15,7 @@ export type TrainablePart = (typeof TRAINABLE_PARTS)[number];
 export interface DistilOptions {
   /** GGUF file: quantized, pruned, or both. */
   readonly student: string;
-  /** GGUF file with the student's vocabulary, usually the unquantized model. */
+  /** GGUF file, usually the unquantized model. The student's tokens are its tokens, or some of them as pruning leaves them. */
   readonly teacher: string;
   /** Calibration text: `.jsonl` items or running text. Part of it is kept to stop and to judge by. */
   readonly text: readonly string[];
@@ -64,7 +64,7 @@ export interface DistilReport {
   /** The preset of the teacher whose file is the largest that is no larger than the output, or the smallest there is. */
   readonly plain: (Worth & { readonly preset: string }) | null;
   readonly speeds: { readonly teacher: Speeds; readonly output: Speeds; readonly plain: Speeds | null } | null;
-  /** Held-out chunks that KL divergence and bits per byte are measured on, and their tokens. */
+  /** Held-out chunks that KL divergence and bits per byte are measured on, and their tokens; with other tokens than the teacher's whole items, and no chunks. */
   readonly heldOut: { readonly chunks: number; readonly contextSize: number; readonly items: number };
   readonly trained: readonly { readonly part: string; readonly parameters: number }[];
   readonly trainingTokens: number;

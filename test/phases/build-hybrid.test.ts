@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { convert } from '../../src/convert/index.js';
 import { readGguf } from '../../src/formats/index.js';
 import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities.js';
 import type { HookCaller } from '../../src/kernel/services.js';
@@ -92,6 +93,23 @@ describe('a hybrid build', () => {
     const report = await build({ ...made, services: { ...made.services, compressor } });
     expect(report.output).toMatch(/phase-1-sparse\.gguf$/);
     expect((await readGguf(report.output)).tensors.find(({ name }) => name === 'blk.0.ffn_up.weight')?.ne[1]).toBe(16);
+    made.registry.close();
+  });
+
+  it('takes a file that a sparse proposal taught as it is', async () => {
+    const made = await phase({ compressionType: 'sparse' });
+    const taught = join(made.home, 'taught.gguf');
+    const compressor: Compressor = {
+      propose: async ({ measuring, minutes }) => {
+        expect(minutes).toBe(0.5);
+        await convert({ base: measuring?.model ?? '', adapters: [], outputs: [{ id: 'taught', path: taught, type: 'q8_0' }] });
+        return { preset: 'F16', types: {}, bytes: null, evidence: ['taught'], pruning: {}, file: taught };
+      },
+    };
+    const report = await build({ ...made, services: { ...made.services, compressor } }, { distillMinutes: 0.5 });
+    const [output, source] = await Promise.all([readGguf(report.output), readGguf(taught)]);
+    expect(output.tensors.map(({ name, type, bytes }) => ({ name, type, bytes }))).toEqual(source.tensors.map(({ name, type, bytes }) => ({ name, type, bytes })));
+    await expect(build(made, { compressionType: 'distilled', distillMinutes: 0 })).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID', fields: { option: '--distill-minutes' } });
     made.registry.close();
   });
 

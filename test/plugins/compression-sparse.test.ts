@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { evaluate, metadataOf, readGguf, isGgufArray } from 'tara-gguf';
+import { createTaraEngine, evaluate, metadataOf, readGguf, isGgufArray } from 'tara-gguf';
 import { front, smallest, tokenLoss, within, type Field } from '../../plugins/compression/sparse/choose.js';
 import { searchSparse, type SparseOptions } from '../../plugins/compression/sparse/index.js';
 import { goingTokens, keptTokens } from '../../plugins/compression/sparse/tokens.js';
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const options = (more: Partial<SparseOptions> = {}): SparseOptions => ({ model, texts: [text], preset: 'Q8_0', cacheDir: join(folder, 'cache'), threads: 1, ...more });
+const options = (more: Partial<SparseOptions> = {}): SparseOptions => ({ model, texts: [text], preset: 'Q8_0', cacheDir: join(folder, 'cache'), threads: 1, minutes: 0, ...more });
 
 describe('choice', () => {
   const field: Field = {
@@ -96,6 +96,58 @@ describe('search on a model', () => {
     expect(details.filter((detail) => /expected|tokens$|divergence/.test(detail))).toEqual([]);
   });
 
+  it('goes on where it was interrupted, structure by structure', async () => {
+    const deep = await writeTinyModel(join(folder, 'deep.gguf'), { layers: 5, vocabulary: bytePairs(MERGES) });
+    const named = (more: Partial<SparseOptions>) => options({ model: deep, sparsity: 0.05, ...more });
+    const controller = new AbortController();
+    const seen: string[] = [];
+    const interrupted = searchSparse(named({ cacheDir: join(folder, 'interrupted'), signal: controller.signal, onProgress: (_, detail) => {
+      if (detail.startsWith('without layer')) seen.push(detail.split(',')[0] ?? '');
+      if (seen.length === 2) controller.abort();
+    } }));
+    await expect(interrupted).rejects.toMatchObject({ code: 'TARA_ABORTED' });
+    const again: string[] = [];
+    const resumed = await searchSparse(named({ cacheDir: join(folder, 'interrupted'), onProgress: (_, detail) => again.push(detail.split(',')[0] ?? '') }));
+    expect(again.filter((detail) => detail === 'which tokens are expected' || / tokens$/.test(detail))).toEqual([]);
+    expect(again).not.toContain(seen[0]);
+    expect(again).toContain(seen[1]);
+    expect(resumed.structures).toEqual((await searchSparse(named({ cacheDir: join(folder, 'at-once') }))).structures);
+  }, 240_000);
+
+  it('keeps every token of the chat template, which running text never holds', async () => {
+    const { pruning } = await searchSparse(options({ cacheDir: join(folder, 'template'), sparsity: 0.12 }));
+    const kept = new Set(pruning.tokens);
+    await using engine = createTaraEngine();
+    await using whole = await engine.load(model, { contextSize: 64, slots: 1, threads: 1 });
+    const template = await whole.applyChatTemplate([{ role: 'user', content: 'a' }], { addGenerationPrompt: true });
+    const ids = [...(await whole.tokenize(template, { addSpecial: false, parseSpecial: true }))];
+    expect(ids.length).toBeGreaterThan(4);
+    expect(ids.filter((id) => !kept.has(id))).toEqual([]);
+    expect(kept.size).toBeLessThan(whole.info.vocabularySize);
+  });
+
+  it('teaches the cut file, keeps what it made, and judges that', async () => {
+    const more = { cacheDir: join(folder, 'taught'), sparsity: 0.08, minutes: 0.05 };
+    const made = await searchSparse(options(more));
+    expect(made.recovery).toMatch(/steps/);
+    expect(made.bytes).toBeLessThanOrEqual(made.before.bytes * 0.92);
+    if (made.taught === null) throw new Error(made.recovery);
+    expect((await stat(made.taught)).size).toBe(made.bytes);
+    expect(made.untaught?.bitsPerByte).not.toBe(made.shipped.bitsPerByte);
+    const again = await searchSparse(options(more));
+    expect([again.taught, again.recovery]).toEqual([made.taught, expect.stringContaining('before')]);
+    expect(again.shipped.bitsPerByte).toBe(made.shipped.bitsPerByte);
+  });
+
+  it('keeps to a loss as judged, or says what was reached', async () => {
+    const { shipped, plain, plainWins } = await searchSparse(options({ sparsity: 0.1 }));
+    const loss = plainWins && plain ? plain.loss : shipped.loss;
+    expect((await searchSparse(options({ sparsity: 0.1, loss: loss + 1e-6 }))).bytes).toBe(shipped.bytes);
+    await expect(searchSparse(options({ sparsity: 0.1, loss: loss - 1e-6 }))).rejects.toMatchObject({ code: 'TARA_PRUNING_UNREACHED', fields: { best: expect.stringContaining('as judged') } });
+    const free = await searchSparse(options({ loss: 0.5 }));
+    expect(free.plainWins && free.plain ? free.plain.loss : free.shipped.loss).toBeLessThanOrEqual(0.5);
+  });
+
   it('refuses what cannot be, and leaves nothing', async () => {
     await expect(searchSparse(options({ bytes: 10_000 }))).rejects.toMatchObject({ code: 'TARA_PRUNING_UNREACHED' });
     const controller = new AbortController();
@@ -111,7 +163,7 @@ describe('search on a model', () => {
 describe('the command', () => {
   it('writes the file with its report, and says under --dry-run what it would write', async () => {
     const output = join(folder, 'small.gguf');
-    const args = ['quantize', model, output, '--type', 'Q8_0', '--compression-type', 'sparse', '--text', text, '--sparsity', '5%', '--home', folder, '--threads', '1', '--json'];
+    const args = ['quantize', model, output, '--type', 'Q8_0', '--compression-type', 'sparse', '--text', text, '--sparsity', '5%', '--distill-minutes', '0', '--home', folder, '--threads', '1', '--json'];
     const dry = (await tara(folder, [...args, '--dry-run'])).json<{ outputs: { bytes: number }[] }>();
     const ran = await tara(folder, args);
     expect([ran.code, ran.err]).toEqual([0, '']);

@@ -24,6 +24,8 @@ export interface Judged {
   readonly before: MeasuredFile;
   /** As cut, with the weights that were there; null where nothing was refitted. */
   readonly pruned: MeasuredFile | null;
+  /** As cut and refitted; null where it learned nothing more. */
+  readonly untaught: MeasuredFile | null;
   readonly shipped: MeasuredFile;
   /** The largest preset with nothing cut that is no larger; null where there is none. */
   readonly plain: MeasuredFile | null;
@@ -36,6 +38,8 @@ export interface Judged {
 export interface JudgeOptions {
   readonly options: BenchOptions;
   readonly pruning: Pruning;
+  /** The cut file after it learned; null where it did not. */
+  readonly taught: string | null;
   readonly bytes: number;
   readonly text: string;
   readonly onProgress: Progress;
@@ -50,38 +54,58 @@ async function lengths({ engine, threads, signal }: BenchOptions, paths: readonl
   return [await tokensPerByte(items, before), await tokensPerByte(items, after)];
 }
 
-export async function judged({ options, pruning, bytes, text, onProgress }: JudgeOptions): Promise<Judged> {
-  const { model, preset, workDir } = options;
-  const equal = (await planSizes(model)).filter((size) => size.bytes <= bytes && size.preset !== preset).sort((a, b) => b.bytes - a.bytes)[0];
-  const items = await someItems(text, JUDGED);
-  const files: { path: string; preset: string; pruning: Pruning }[] = [
-    { path: join(workDir, 'before.gguf'), preset, pruning: {} },
-    { path: join(workDir, 'shipped.gguf'), preset, pruning },
-    ...(equal ? [{ path: join(workDir, 'plain.gguf'), preset: equal.preset, pruning: {} }] : []),
-  ];
+/** A file that is judged: one that is there, or one that is written for it. */
+interface Candidate {
+  readonly name: 'before' | 'shipped' | 'plain' | 'untaught' | 'pruned';
+  readonly path: string;
+  readonly preset: string;
+  readonly pruning: Pruning | null;
+}
+
+async function candidates({ options: { model, preset, workDir }, pruning, taught, bytes }: JudgeOptions): Promise<Candidate[]> {
+  const plain = (await planSizes(model)).filter((size) => size.bytes <= bytes && size.preset !== preset).sort((a, b) => b.bytes - a.bytes)[0];
   const { weights, ...unhealed } = pruning;
-  const raw = weights === undefined ? null : { path: join(workDir, 'pruned.gguf'), preset, pruning: unhealed };
+  const written = (name: Candidate['name'], of: Pruning, type = preset): Candidate => ({ name, path: join(workDir, `${name}.gguf`), preset: type, pruning: of });
+  return [
+    written('before', {}),
+    taught === null ? written('shipped', pruning) : { name: 'shipped', path: taught, preset, pruning: null },
+    ...(plain ? [written('plain', {}, plain.preset)] : []),
+    ...(taught === null ? [] : [written('untaught', pruning)]),
+    ...(weights === undefined ? [] : [written('pruned', unhealed)]),
+  ];
+}
+
+/** Files whose speed counts, too. */
+const TIMED: readonly string[] = ['before', 'shipped', 'plain'];
+
+export async function judged(judging: JudgeOptions): Promise<Judged> {
+  const { options, text, onProgress } = judging;
+  const items = await someItems(text, JUDGED);
+  const files = await candidates(judging);
   try {
-    const texts: TextBits[][] = [];
-    const all = [...files, ...(raw ? [raw] : [])];
-    for (const [index, file] of all.entries()) {
-      await writeCut(options, file.pruning, file.preset, file.path);
-      texts.push(await bitsOf(options, file.path, items, (fraction) => onProgress((0.8 * (index + fraction)) / all.length, 'judging')));
+    const texts = new Map<string, TextBits[]>();
+    for (const [index, { name, path, preset, pruning }] of files.entries()) {
+      if (pruning) await writeCut(options, pruning, preset, path);
+      texts.set(name, await bitsOf(options, path, items, (fraction) => onProgress((0.8 * (index + fraction)) / files.length, 'judging')));
     }
     onProgress(0.85, 'speed');
-    const speeds = await speedsOf(options, files.map(({ path }) => path));
-    const measured = await Promise.all(all.map(async (file, index): Promise<MeasuredFile> => ({
-      preset: file.preset, bytes: (await readGguf(file.path)).size, bitsPerByte: bitsPerByte(texts[index] ?? []), loss: addedLoss(texts[0] ?? [], texts[index] ?? []), speed: speeds[index] ?? null,
-    })));
-    const paths = [files[0]?.path ?? '', files[1]?.path ?? ''] as const;
-    const [before, shipped] = measured;
-    if (!before || !shipped) throw new Error('nothing was judged');
+    const timed = files.filter(({ name }) => TIMED.includes(name));
+    const speeds = await speedsOf(options, timed.map(({ path }) => path));
+    const bitsIn = (name: Candidate['name']): TextBits[] => texts.get(name) ?? [];
+    const measured = new Map(await Promise.all(files.map(async ({ name, path, preset }) => [name, {
+      preset, bytes: (await readGguf(path)).size, bitsPerByte: bitsPerByte(bitsIn(name)), loss: addedLoss(bitsIn('before'), bitsIn(name)), speed: speeds[timed.findIndex((one) => one.name === name)] ?? null,
+    }] as const)));
+    const of = (name: Candidate['name']): MeasuredFile | null => measured.get(name) ?? null;
+    const [before, shipped] = [of('before'), of('shipped')];
+    const [whole, cut] = files;
+    if (!before || !shipped || !whole || !cut) throw new Error('nothing was judged');
+    const paths = [whole.path, cut.path] as const;
     return {
-      before, shipped, plain: equal ? measured[2] ?? null : null, pruned: raw ? measured.at(-1) ?? null : null,
-      plainWins: equal !== undefined && inBits(texts[2] ?? []) < inBits(texts[1] ?? []),
+      before, shipped, plain: of('plain'), pruned: of('pruned'), untaught: of('untaught'),
+      plainWins: texts.has('plain') && inBits(bitsIn('plain')) < inBits(bitsIn('shipped')),
       tokensPerByte: { inside: await lengths(options, paths, items.map((item) => ('text' in item ? item.text : `${item.prompt}\n${item.response}`))), outside: await lengths(options, paths, OUTSIDE) },
     };
   } finally {
-    for (const { path } of [...files, ...(raw ? [raw] : [])]) await rm(path, { force: true });
+    for (const { path, pruning } of files) if (pruning) await rm(path, { force: true });
   }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { Cache } from '../hybrid/cache.js';
 import { divergenceOf, structureYardstick, type BenchOptions } from './bench.js';
 import { Surgery, WIDTH_STEP } from './channels.js';
-import { structureName, WHOLE, type MeasuredStructure, type Progress, type Structure } from './world.js';
+import { sameStructure, structureName, WHOLE, type MeasuredStructure, type Progress, type Structure } from './world.js';
 
 /** Tokens of all texts together that channels are learned from. */
 const READ = 10_000;
@@ -17,6 +17,9 @@ const CANDIDATES = 3;
 const MOST_LAYERS = 2;
 
 const structuresSchema = z.array(z.object({ layers: z.array(z.number()), width: z.number().nullable(), loss: z.number(), unhealed: z.number().nullable() }));
+/** What the choice of structures looks at. */
+const shapeSchema = z.object({ width: z.number(), influence: z.array(z.tuple([z.number(), z.number()])) });
+type Shape = z.infer<typeof shapeSchema>;
 
 /** Reads the texts. Null for a model whose channels cannot be seen. */
 export async function openSurgery(options: BenchOptions, file: GgufFile, texts: readonly string[], onProgress: Progress): Promise<Surgery | null> {
@@ -27,63 +30,76 @@ export async function openSurgery(options: BenchOptions, file: GgufFile, texts: 
   return await Surgery.open(file, model, sequences, { threads, signal, onProgress: (fraction) => onProgress(fraction, 'what channels compute') });
 }
 
-interface Trial {
-  readonly options: BenchOptions;
-  readonly surgery: Surgery;
-  readonly yardstick: Yardstick;
-}
-
-async function measured({ options, surgery, yardstick }: Trial, structure: Structure): Promise<MeasuredStructure> {
-  const healed = await surgery.heal(structure, join(options.workDir, 'healed.safetensors'), options);
-  const loss = await divergenceOf(options, yardstick, healed);
-  const { weights, ...unhealed } = healed;
-  return { ...structure, loss, unhealed: weights === undefined ? null : await divergenceOf(options, yardstick, unhealed) };
-}
+/** Measures structures, each once: what is known is kept from one to the next. */
+type Measure = (structure: Structure) => Promise<MeasuredStructure>;
 
 /** Layers one after the other, each time the one whose loss is least; each beside no other that went, since its neighbour makes up for it. */
-async function layersOneByOne(trial: Trial, tell: (step: number, name: string) => void): Promise<MeasuredStructure[]> {
+async function layersOneByOne({ influence }: Shape, measure: Measure): Promise<MeasuredStructure[]> {
   const found: MeasuredStructure[] = [];
-  const { influence } = trial.surgery;
+  const last = Math.max(...influence.map(([layer]) => layer));
   // The first layer has no neighbour before it, and the last shapes what the head reads.
-  const candidates = [...influence].filter(([layer]) => layer > 0 && layer < influence.size - 1).sort((a, b) => a[1] - b[1]).map(([layer]) => layer);
-  let gone: number[] = [];
+  const candidates = influence.filter(([layer]) => layer > 0 && layer < last).sort((a, b) => a[1] - b[1]).map(([layer]) => layer);
+  let gone: readonly number[] = [];
   while (gone.length < MOST_LAYERS) {
     const free = candidates.filter((layer) => !gone.some((other) => Math.abs(other - layer) <= 1)).slice(0, gone.length === 0 ? CANDIDATES : 1);
     let best: MeasuredStructure | undefined;
     for (const layer of free) {
-      const structure = { layers: [...gone, layer].sort((a, b) => a - b), width: null };
-      tell(found.length, structureName(structure));
-      const one = await measured(trial, structure);
+      const one = await measure({ layers: [...gone, layer].sort((a, b) => a - b), width: null });
       if (!best || one.loss < best.loss) best = one;
     }
     if (!best) break;
     found.push(best);
-    gone = [...best.layers];
+    gone = best.layers;
   }
   return found;
 }
 
+async function all(shape: Shape, measure: Measure): Promise<MeasuredStructure[]> {
+  const width = shape.width - WIDTH_STEP;
+  const narrower = width >= WIDTH_STEP ? [await measure({ layers: [], width })] : [];
+  const layers = await layersOneByOne(shape, measure);
+  const [first] = layers;
+  return [...narrower, ...layers, ...(first && width >= WIDTH_STEP ? [await measure({ layers: first.layers, width })] : [])];
+}
+
+const MOST_TRIALS = CANDIDATES + MOST_LAYERS - 1 + 2;
+
 /** The whole model, with its loss of 0, and what was measured beside it. `surgery` is asked for where measurements are not known. */
 export async function measureStructures(options: BenchOptions, surgery: () => Promise<Surgery | null>, probe: string, cache: Cache, onProgress: Progress): Promise<MeasuredStructure[]> {
   const whole = { ...WHOLE, loss: 0, unhealed: null };
-  const known = await cache.read('structures.json', structuresSchema);
-  if (known) return [whole, ...known];
-  const opened = await surgery();
-  if (!opened) return [whole];
-  await using yardstick = await structureYardstick(options, probe);
-  const trial = { options, surgery: opened, yardstick };
-  const found: MeasuredStructure[] = [];
-  const width = opened.width - WIDTH_STEP;
-  if (width >= WIDTH_STEP) {
-    onProgress(0, structureName({ layers: [], width }));
-    found.push(await measured(trial, { layers: [], width }));
+  const opened = async (): Promise<Surgery> => {
+    const made = await surgery();
+    if (!made) throw new Error('the structures of a model whose channels cannot be seen');
+    return made;
+  };
+  let shape = await cache.read('shape.json', shapeSchema);
+  if (!shape) {
+    const made = await surgery();
+    if (!made) return [whole];
+    shape = { width: made.width, influence: [...made.influence] };
+    await cache.write('shape.json', shape);
   }
-  found.push(...(await layersOneByOne(trial, (step, name) => onProgress(0.4 + 0.3 * step, name))));
-  const [first] = found.filter(({ layers }) => layers.length > 0);
-  if (width >= WIDTH_STEP && first) {
-    onProgress(0.9, structureName({ layers: first.layers, width }));
-    found.push(await measured(trial, { layers: first.layers, width }));
+  const known = (await cache.read('structures.json', structuresSchema)) ?? [];
+  let yardstick: Yardstick | undefined;
+  try {
+    let asked = 0;
+    const measure: Measure = async (structure) => {
+      asked += 1;
+      const found = known.find((one) => sameStructure(one, structure));
+      if (found) return found;
+      onProgress((asked - 1) / MOST_TRIALS, structureName(structure));
+      const made = await opened();
+      yardstick ??= await structureYardstick(options, probe);
+      const healed = await made.heal(structure, join(options.workDir, 'healed.safetensors'), options);
+      const loss = await divergenceOf(options, yardstick, healed);
+      const { weights, ...unhealed } = healed;
+      const one = { ...structure, loss, unhealed: weights === undefined ? null : await divergenceOf(options, yardstick, unhealed) };
+      known.push({ ...one, layers: [...one.layers] });
+      await cache.write('structures.json', known);
+      return one;
+    };
+    return [whole, ...(await all(shape, measure))];
+  } finally {
+    await yardstick?.dispose();
   }
-  await cache.write('structures.json', found);
-  return [whole, ...found];
 }

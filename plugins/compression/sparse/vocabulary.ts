@@ -1,6 +1,6 @@
 /** How many tokens the model can lose: the order in which they go, and what some numbers of them cost. */
 
-import { expectedTokens, readVocabulary, sequencesOf, type Engine, type Model, type TextBits, type Vocabulary } from 'tara-gguf';
+import { expectedTokens, readVocabulary, sequencesOf, TaraError, type Model, type TextBits, type Vocabulary } from 'tara-gguf';
 import { z } from 'zod';
 import type { Cache } from '../hybrid/cache.js';
 import { bitsOf, inBits, inTokens, someItems, withCut, type BenchOptions } from './bench.js';
@@ -21,12 +21,32 @@ export interface Ordered {
   readonly going: readonly number[];
 }
 
-const numbersSchema = z.array(z.number());
+/** What was expected of each token, and those that the chat template writes. */
+const expectedSchema = z.object({ expected: z.array(z.number()), template: z.array(z.number()) });
+type Expected = z.infer<typeof expectedSchema>;
 /** Bits that the judged items take with some numbers of tokens, and tokens that they are with the whole vocabulary. */
 const curveSchema = z.object({ tokens: z.number(), bits: z.array(z.object({ count: z.number(), bits: z.number() })) });
 
+const SAID = 'a';
+
+/** Tokens that the chat template writes, whatever is said: every exchange has them, and calibration text need not. */
+async function templateTokens(model: Model): Promise<number[]> {
+  const found = new Set<number>();
+  const exchange = [{ role: 'user', content: SAID }, { role: 'assistant', content: SAID }];
+  for (const messages of [exchange, [{ role: 'system', content: SAID }, ...exchange]]) {
+    try {
+      const text = await model.applyChatTemplate(messages, { addGenerationPrompt: true });
+      for (const id of await model.tokenize(text, { addSpecial: false, parseSpecial: true })) found.add(id);
+    } catch (thrown) {
+      // Some models have no template, and some templates take no system message.
+      if (!(thrown instanceof TaraError)) throw thrown;
+    }
+  }
+  return [...found];
+}
+
 /** What the model expects on texts of this kind, beside what they hold: a text of some thousand lines lacks many words of its kind. */
-async function expectations(engine: Engine, path: string, texts: readonly string[], { threads, signal }: BenchOptions, tell: (fraction: number) => void): Promise<number[]> {
+async function expectations({ engine, model: path, threads, signal }: BenchOptions, texts: readonly string[], tell: (fraction: number) => void): Promise<Expected> {
   await using model: Model = await engine.load(path, { contextSize: CONTEXT, slots: 1, threads, signal });
   const counts = new Float64Array(model.info.vocabularySize);
   let total = 0;
@@ -39,15 +59,25 @@ async function expectations(engine: Engine, path: string, texts: readonly string
   }
   const expected = await expectedTokens(model, read, { signal, onProgress: tell });
   const scale = total / read.reduce((sum, { length }) => sum + length, 0);
-  return Array.from(expected, (value, id) => value * scale + (counts[id] ?? 0));
+  const digits = 6;
+  return { expected: Array.from(expected, (value, id) => Number((value * scale + (counts[id] ?? 0)).toPrecision(digits))), template: await templateTokens(model) };
+}
+
+/** The tokens and all that they are merged from. */
+function withParts(tokens: Iterable<number>, { parts }: Pick<Vocabulary, 'parts'>): Set<number> {
+  const all = new Set(tokens);
+  // A set that is walked also gives what is added on the way.
+  for (const id of all) for (const part of parts[id] ?? []) all.add(part);
+  return all;
 }
 
 /** `texts`: files that tokens are counted in. Rejects with TARA_PRUNING_REFUSED for a vocabulary that cannot be cut. */
 export async function orderTokens(options: BenchOptions, texts: readonly string[], cache: Cache, onProgress: Progress): Promise<Ordered> {
-  const vocabulary = await readVocabulary(options.model);
-  const known = await cache.read('expected.json', numbersSchema);
-  const expected = known ?? (await expectations(options.engine, options.model, texts, options, (fraction) => onProgress(fraction, 'which tokens are expected')));
-  if (!known) await cache.write('expected.json', expected.map((value) => Number(value.toPrecision(6))));
+  const whole = await readVocabulary(options.model);
+  const known = await cache.read('expected.json', expectedSchema);
+  const { expected, template } = known ?? (await expectations(options, texts, (fraction) => onProgress(fraction, 'which tokens are expected')));
+  if (!known) await cache.write('expected.json', { expected, template });
+  const vocabulary = { ...whole, required: withParts([...whole.required, ...template], whole) };
   return { vocabulary, going: goingTokens(vocabulary, expected) };
 }
 

@@ -53,7 +53,7 @@ async function buildOptions(context: CoreContext): Promise<BuildOptions> {
     ...(merge ? { merge: mergeName(merge) } : {}),
     ...mergeNumbers(options),
     ...(weights ? { weights: parseWeights(weights) } : {}),
-    ...(minutes ? { distillMinutes: parseNumber('--distill-minutes', minutes, 0.01, 1e5) } : {}),
+    ...(minutes ? { distillMinutes: parseNumber('--distill-minutes', minutes, 0, 1e5) } : {}),
     ...(calibration ? { calibration: await existing(context.path(calibration), 'folder') } : {}),
     ...(measure ? { measure } : {}),
     ...(threads ? { threads: parseCount('--threads', threads, 1, 1024) } : {}),
@@ -129,7 +129,7 @@ const command: CoreCommand = {
       .option('--scale <number>', 'factor on what is added to the base (default: 0.4 in task-arithmetic, else 1)')
       .option('--seed <number>', "of dare's random choice (default: 0)")
       .option('--calibration <dir>', "NAME.jsonl or NAME.txt for each domain, that --merge auto chooses by, --merge regmean learns from and hybrid, sparse and distilled compression read (default: the domains' own)")
-      .option('--distill-minutes <number>', 'of distilled compression: time for each model (default: 20; less where held-out text no longer gains)')
+      .option('--distill-minutes <number>', 'of distilled compression: time for each model (default: 20; less where held-out text no longer gains); of sparse compression: for what it learns back (default: 8; 0: nothing)')
       .option('--measure <what>', "on the domains' texts: full (this build, the base, each own adapter), build or none (default: full)")
       .option('--no-measure', 'the same as --measure none')
       .option('--threads <count>', 'threads for merging and quantizing (default: all cores)');

@@ -108,8 +108,9 @@ async function quantizeWithin(context: CoreContext, { base, output, types, compr
   if (context.options.tensorType !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: '--tensor-type', reason: 'the types are chosen here; leave it out' });
   const named = textOption(context.options, 'imatrix');
   return compressed(context, base, type, compression, async (model, proposal) => {
-    const { preset, types: chosen, imatrix = compression.imatrix, feedback, pruning, evidence, measured, report } = proposal;
-    const written = await convertCommand(context, {
+    const { preset, types: chosen, imatrix = compression.imatrix, feedback, pruning, file, evidence, measured, report } = proposal;
+    // The plan that --dry-run prints is the cut's: what it was taught is no step.
+    const written = await convertCommand(context, file !== undefined && !context.dryRun ? { base: file, adapters: [], outputs: [{ id: type, path: output, type: 'auto' }] } : {
       base: model, adapters: [], ...(pruning && { pruning }), ...(imatrix !== undefined && { imatrix: { path: imatrix, name: named ?? 'imatrix.gguf' } }), feedback,
       outputs: [{ id: type, path: output, type: preset, types: chosen }],
     });

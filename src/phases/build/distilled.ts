@@ -27,12 +27,13 @@ export interface DistilledRequest {
   readonly write: WriteOptions;
 }
 
-const quality = ({ bytes, kld, kldError, topTokenAgreement, perplexity }: Worth): CompressionQuality => ({ bytes, kld, kldError, topTokenAgreement, perplexity });
+/** A preset has its teacher's tokens: both were compared. */
+const quality = ({ bytes, kld, kldError, topTokenAgreement, perplexity }: Worth): CompressionQuality => ({ bytes, kld: kld ?? 0, kldError: kldError ?? 0, topTokenAgreement: topTokenAgreement ?? 0, perplexity });
 
 const share = (value: number | null): string => (value === null ? 'none' : `${(100 * value).toFixed(1)} %`);
 const evidenceOf = (preset: string, { improved, before, after, teacher, recovered, steps, stopped, heldOut }: DistilReport): string =>
   improved
-    ? `${preset} taught by the unquantized model in ${steps} steps (${stopped}): domain loss ${before.domainLoss.toFixed(4)} to ${after.domainLoss.toFixed(4)} (unquantized ${teacher.domainLoss.toFixed(4)}; recovered ${share(recovered.domainLoss)}), KL divergence ${before.kld.toPrecision(3)} to ${after.kld.toPrecision(3)}, on ${heldOut.items} held-out items`
+    ? `${preset} taught by the unquantized model in ${steps} steps (${stopped}): domain loss ${before.domainLoss.toFixed(4)} to ${after.domainLoss.toFixed(4)} (unquantized ${teacher.domainLoss.toFixed(4)}; recovered ${share(recovered.domainLoss)}), KL divergence ${before.kld?.toPrecision(3)} to ${after.kld?.toPrecision(3)}, on ${heldOut.items} held-out items`
     : `${preset} as it is: ${steps} steps of training did not help on held-out text`;
 
 /** Throws what convert and distil throw. */

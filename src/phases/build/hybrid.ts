@@ -43,6 +43,7 @@ async function proposed(request: HybridRequest, compressor: Compressor, model: M
     tensors: file.tensors.map(({ name, ne, type }) => ({ name, ne, type })),
     compressionType: build.compressionType, quantization: build.quantization, budget: budgetOf(inputs, { models: models.length, taken }), speedPriority,
     ...(qualityThreshold !== null && build.compressionType === 'hybrid' && { goal: { agreement: qualityThreshold } }),
+    ...(options.distillMinutes !== undefined && { minutes: options.distillMinutes }),
     ...(signal && { signal }),
     measuring: {
       model: float, texts: textsOf(inputs, model), cacheDir, ...(threads !== undefined && { threads }),
@@ -65,11 +66,12 @@ export async function writeHybrids(request: HybridRequest): Promise<WrittenHybri
     const adapters = model.adapters.map(({ dir, weight }) => ({ dir, weight }));
     await convert({ base, adapters, ...(model.merge && { merge: model.merge }), outputs: [{ id: 'float', path: float, type: 'f16' }], metadata: metadata(model) }, options);
     const proposal = await proposed(request, compressor, model, float, index);
-    const { imatrix, feedback, pruning } = proposal;
+    const { imatrix, feedback, pruning, file: taught } = proposal;
+    const path = join(folder, model.name);
     const report = await convert(
-      {
+      taught !== undefined ? { base: taught, adapters: [], outputs: [{ id: 'phase', path, type: 'auto' }] } : {
         base: float, adapters: [], ...(pruning && { pruning }), ...(imatrix !== undefined && { imatrix: { path: imatrix, name: 'imatrix.gguf' } }), feedback,
-        outputs: [{ id: 'phase', path: join(folder, model.name), type: proposal.preset, types: proposal.types }],
+        outputs: [{ id: 'phase', path, type: proposal.preset, types: proposal.types }],
       },
       { ...options, onProgress: ({ bytesRead, bytesTotal, tensor }) => onProgress?.(bytesTotal > 0 ? (index + bytesRead / bytesTotal) / models.length : null, tensor) },
     );

@@ -33,7 +33,7 @@ export interface BuildOptions {
   readonly weights?: Readonly<Record<string, number>>;
   /** Folder of NAME.jsonl or NAME.txt, lines that merge auto chooses by, regmean learns from, and hybrid, sparse and distilled compression read; a domain without such a file uses its own. */
   readonly calibration?: string;
-  /** Of distilled compression, for each model; 20 when omitted. */
+  /** Of distilled compression, for each model, 20 when omitted; of sparse compression what a file may learn back, the compressor's own when omitted. */
   readonly distillMinutes?: number;
   /** What is measured on the domains' own lines; full when omitted. */
   readonly measure?: Measure;
@@ -82,6 +82,9 @@ function weightsOf(domains: readonly Domain[], otherwise: number, stated: Readon
   if (Object.values(weights).every((weight) => weight === 0)) throw refuse('--weights', 'every weight is 0: nothing would be merged');
   return weights;
 }
+
+/** Compression types that --distill-minutes is for. */
+const TAUGHT: readonly CompressionType[] = ['distilled', 'sparse'];
 
 /** Hybrid, sparse and distilled compression read the domains' calibration text. */
 const compressionReads = (phase: Phase, { compressionType = phase.settings.compressionType }: BuildOptions): boolean => isSearched(compressionType) || compressionType === 'distilled';
@@ -132,7 +135,8 @@ export async function buildInputs(registry: Registry, number: number, options: B
   const layout = options.layout ?? phase.settings.layout;
   const merge = mergeOf(layout, phase, domains, options);
   preset(options.quantization ?? phase.settings.quantization);
-  if (options.distillMinutes !== undefined && (options.compressionType ?? phase.settings.compressionType) !== 'distilled') throw refuse('--distill-minutes', 'only --compression-type distilled takes it');
+  if (options.distillMinutes !== undefined && !TAUGHT.includes(options.compressionType ?? phase.settings.compressionType)) throw refuse('--distill-minutes', `only --compression-type ${TAUGHT.join(' or ')} takes it`);
+  if (options.distillMinutes === 0 && (options.compressionType ?? phase.settings.compressionType) === 'distilled') throw refuse('--distill-minutes', 'distilled compression takes some');
   const base = await findBase(phase, domains, options);
   if (!(await isPath(base))) throw new TaraError('TARA_FILE_NOT_FOUND', { path: base });
   const reads = merge.merge === 'auto' || merge.merge?.method === 'regmean' || compressionReads(phase, options);
