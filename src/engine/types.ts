@@ -287,6 +287,7 @@ export interface SaveStateOptions {
   readonly adapters?: Readonly<Record<string, number>> | undefined;
   readonly addSpecial?: boolean | undefined;
   readonly parseSpecial?: boolean | undefined;
+  /** As in GenerateOptions. */
   readonly tools?: readonly Tool[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
