@@ -7,7 +7,7 @@ const tools = [{ type: 'function', function: { name: 'set_light', description: '
 
 const response = await fetch(`${server.url}/v1/chat/completions`, {
   method: 'POST', headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ messages: [{ role: 'user', content: 'It is dark in here.' }], tools, tool_choice: 'required', temperature: 0, max_tokens: 64 }),
+  body: JSON.stringify({ messages: [{ role: 'user', content: 'It is dark in here.' }], tools, tool_choice: 'required', temperature: 0, max_tokens: 512 }),
 });
 const { choices } = await response.json();
 const [call] = choices[0].message.tool_calls;
