@@ -44,6 +44,10 @@ describe('which domain answers', () => {
     expect(await accuracy(rows(here('router-lines.tsv')))).toBeGreaterThanOrEqual(0.85);
   });
 
+  it('holds in other styles: keywords, rambling, forum posts, typing errors, words of other domains', async () => {
+    expect(await accuracy(rows(here('router-styles.tsv')).slice(1))).toBeGreaterThanOrEqual(0.75);
+  });
+
   it.skipIf(!existsSync(shared('handwritten/routing.tsv')))('holds its measured accuracy on the handwritten set (skipped without ../shared)', async () => {
     expect(await accuracy(rows(shared('handwritten/routing.tsv')).slice(1))).toBeGreaterThanOrEqual(0.8);
   });
