@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   const target = join(folder.path, 'target');
   await host.use(CAPABILITIES.deployer).deploy({ phase: 1, target, files: [{ path: model, role: 'model' }], metadata: { domains: ['healthcare', 'education'] }, smokeTest: false });
-  server = await start(target, { plugins: host, logger: (await import('pino')).pino() as never });
+  server = await start(target, { plugins: host });
   for (const content of ['I have a terrible headache and a fever', 'I am so happy, my exam went well', 'How do I learn fractions?']) {
     expect((await post(server, '/v1/chat/completions', { model: 'auto', messages: [{ role: 'user', content }] })).status).toBe(200);
   }
@@ -106,7 +106,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   it.each([['light', 1360], ['dark', 1360], ['light', 390], ['dark', 390]] as const)('looks right: %s, %i pixels wide', async (scheme, width) => {
     const { page, complaints, hosts } = await opened({ scheme, width });
-    await page.getByLabel('Message').fill('I am worried about my blood pressure');
+    await page.getByRole('textbox', { name: 'Message' }).fill('I am worried about my blood pressure');
     await page.getByRole('button', { name: 'Send' }).click();
     await page.getByLabel('Decision about this message').waitFor();
     await page.getByText(/tokens\/s$/).last().waitFor();
@@ -126,9 +126,9 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   it('shows phases, domains, the release, its model and the shares', async () => {
     const { page } = await opened();
-    expect(await page.getByRole('region', { name: 'Phases and domains' }).innerText()).toMatch(/Phase 1[\s\S]*planning[\s\S]*Q8_0[\s\S]*education[\s\S]*pending[\s\S]*healthcare[\s\S]*93%[\s\S]*complete/);
-    expect(await page.getByRole('region', { name: 'Releases' }).first().innerText()).toMatch(/phase-1[\s\S]*healthcare, education[\s\S]*current/);
-    expect(await page.getByRole('region', { name: 'Models' }).first().innerText()).toMatch(/phase-1\.gguf[\s\S]*loaded/);
+    expect(await page.getByRole('region', { name: 'Phases and domains' }).innerText()).toMatch(/Phase 1[\s\S]*training[\s\S]*Q8_0[\s\S]*education[\s\S]*pending[\s\S]*healthcare[\s\S]*93%[\s\S]*complete/);
+    expect(await page.getByRole('region', { name: 'Releases', exact: true }).innerText()).toMatch(/1-1-[0-9a-f]+[\s\S]*healthcare, education[\s\S]*current/);
+    expect(await page.getByRole('region', { name: 'Models', exact: true }).innerText()).toMatch(/phase-1\.gguf[\s\S]*loaded/);
     expect(await page.getByRole('region', { name: 'Routing' }).innerText()).toMatch(/healthcare\n[\s\S]*\d+%/);
     expect(await page.getByRole('img', { name: /^Messages of the last 24 hours: / }).count()).toBe(1);
   });
@@ -139,7 +139,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Skip to the chat');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
-    await page.getByLabel('Message').focus();
+    await page.getByRole('textbox', { name: 'Message' }).focus();
     await page.keyboard.type('<img src=x onerror="document.title=1"> hurts');
     await page.keyboard.press('Shift+Enter');
     await page.keyboard.type('my knee');
@@ -158,7 +158,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   it('says where a crisis was found', async () => {
     const { page } = await opened();
-    await page.getByLabel('Message').fill('I want to kill myself tonight');
+    await page.getByRole('textbox', { name: 'Message' }).fill('I want to kill myself tonight');
     await page.keyboard.press('Enter');
     await page.getByRole('log').getByText('acute').waitFor();
     await page.getByRole('region', { name: 'Emotion over the day' }).getByText(/^[1-9]\d* acute$/).waitFor();
@@ -185,7 +185,7 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
     const looping = await start(await writeChainModel(join(folder.path, 'endless.gguf'), 'xyz', { loop: true }));
     const { page } = await open(looping.url);
     await page.getByText('Live', { exact: true }).waitFor();
-    await page.getByLabel('Message').fill('go on');
+    await page.getByRole('textbox', { name: 'Message' }).fill('go on');
     await page.keyboard.press('Enter');
     await page.getByRole('log').getByText('xyzxyz').waitFor();
     if (await page.getByRole('button', { name: 'Stop' }).isVisible()) await page.getByRole('button', { name: 'Stop' }).click();

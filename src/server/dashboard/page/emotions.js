@@ -24,7 +24,7 @@ function wholeDay(hours) {
 }
 
 /** @param {number} most */
-const top = (most) => [1, 2, 4, 5, 10, 20, 40, 50].find((round) => round >= most) ?? Math.ceil(most / 100) * 100;
+const top = (most) => [1, 2, 4, 6, 10, 20, 40, 60].find((round) => round >= most) ?? Math.ceil(most / 100) * 100;
 
 /** @param {Hour} hour @param {number} x @param {number} width @param {(messages: number) => number} y */
 function column(hour, x, width, y) {

@@ -31,7 +31,7 @@ function phaseItem({ phase, status, current, quantization, compressionType, doma
 const phasesShown = ({ phases }) => (phases.length === 0 ? empty('The state folder of this server has no phases.') : element('ul', { class: 'phase-list' }, ...phases.map(phaseItem)));
 
 /** @param {Releases} answer */
-const releasesShown = ({ releases }) => (releases.length === 0 ? empty('One file is served; a deployment target would list its releases here.') : table('Releases', ['Release', 'Phase', 'Domains', 'Size', 'Deployed', 'State'], releases.map(({ id, phase, domains, bytes, createdAt, current, primary }) => [
+const releasesShown = ({ releases }) => (releases.length === 0 ? empty('One file is served; a deployment target would list its releases here.') : table('Table of releases', ['Release', 'Phase', 'Domains', 'Size', 'Deployed', 'State'], releases.map(({ id, phase, domains, bytes, createdAt, current, primary }) => [
   element('code', {}, id), count(phase), listed(domains), size(bytes), when(createdAt), tag(primary ? 'current' : current ? 'current for its domains' : 'kept'),
 ])));
 
@@ -43,7 +43,7 @@ function modelsShown({ models, files }) {
     ...waiting.map(({ name }) => [name, '', '', '', '', tag('on demand')]),
   ];
   const adapters = files.filter(({ role }) => role === 'adapter').length;
-  return element('div', {}, table('Models', ['File', 'Model', 'Size', 'Slots × context', 'Tokens', 'State'], rows),
+  return element('div', {}, table('Table of models', ['File', 'Model', 'Size', 'Slots × context', 'Tokens', 'State'], rows),
     adapters > 0 && element('p', { class: 'muted small' }, `${plural(adapters, 'adapter')} answer with them.`));
 }
 
