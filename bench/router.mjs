@@ -39,7 +39,7 @@ const { chosenBy, reportedOn } = halves(rows);
 const round = (value, digits = 3) => (value === null ? null : Number(value.toFixed(digits)));
 
 const store = createModelStore(createEngine());
-const plain = embeddingModel === undefined ? undefined : createEmbedder(embeddingModel, { acquire: (path, options) => store.acquire(path, { ...options, threads: 1 }) });
+const plain = embeddingModel === undefined ? undefined : createEmbedder(embeddingModel, store);
 /** Every text once, whatever is measured with it. */
 const vectors = new Map();
 const embedder = plain && {
@@ -178,7 +178,8 @@ async function times() {
     await router.route('warm');
     // Every text is new: the embedder remembers what it has seen.
     let count = 0;
-    found.withEmbedding = await timesOf((text) => router.route(`${count++} ${text}`), texts.slice(0, 600));
+    const anew = (text) => router.route(`${count++} ${text}`);
+    found.withEmbedding = { handwritten: await timesOf(anew, rows.filter(({ source }) => source === 'handwritten').map(({ text }) => text)), allSources: await timesOf(anew, texts.slice(0, 600)) };
   }
   const many = createRouter(configSchema.parse({ cache: { entries: 0 }, domains: manyDomains() }), { find: ({ name }) => (name === 'embedder' ? hashed : undefined), log: { warn: console.error }, events: { emit: () => {}, on: () => () => {} } });
   const routed = await timesOf((text) => many.route(text), texts.slice(0, 500));

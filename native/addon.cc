@@ -17,6 +17,7 @@ void register_engine(Registry & registry);
 void register_quant(Registry & registry);
 void register_measure(Registry & registry);
 void register_scan(Registry & registry);
+void register_sync(Registry & registry);
 void register_train(Registry & registry);
 
 namespace {
@@ -50,6 +51,7 @@ const Registry & registry() {
     register_quant(*made);
     register_measure(*made);
     register_scan(*made);
+    register_sync(*made);
     register_train(*made);
     return made;
   }();

@@ -79,6 +79,7 @@ export const ERRORS = {
   TARA_REFERENCE_MISMATCH: entry(1, 422, '{path} cannot be compared with the reference: {reason}', 'Compare models that were made from one base and keep its vocabulary.'),
   TARA_GRAMMAR_INVALID: entry(1, 400, 'the grammar cannot be used: {reason}', 'Give GBNF with a rule named root; docs/library.md says what is refused.'),
   TARA_JSON_SCHEMA_UNSUPPORTED: entry(1, 400, 'the JSON schema cannot be used: {reason}', 'Use what docs/library.md lists; a $ref must point into the same schema.'),
+  TARA_STATE_INVALID: entry(1, 422, '{path} cannot be used as a saved conversation: {reason}', 'Save it again from the model, with the adapters that the model was loaded with.'),
   TARA_QUEUE_FULL: entry(1, 429, '{queued} requests wait already', 'Ask again in a moment, or load the model with more slots or a larger maxQueued.'),
   TARA_QUEUE_TIMEOUT: entry(1, 503, 'no slot became free within {ms} ms', 'Ask again later, load the model with more slots, or raise queueTimeoutMs.'),
   TARA_LOGITS_INVALID: entry(1, 500, 'the model computed no usable probabilities (NaN or infinite)', 'The weights are damaged or badly quantized; build or download the model again.'),

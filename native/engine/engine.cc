@@ -71,6 +71,7 @@ void open(Environment & environment, JobPtr job, Json params, Blobs) {
   options.weights.gpu_layers = static_cast<int>(number(params, "gpuLayers", -1, -1, 1e6));
   options.context = static_cast<size_t>(number(params, "contextSize", 0, 0, CONTEXT_LIMIT));
   options.slots = static_cast<size_t>(number(params, "slots", 1, 1, SLOTS_LIMIT));
+  options.queued = static_cast<size_t>(number(params, "maxQueued", 1024, 0, 1 << 20));
   options.threads = static_cast<int>(number(params, "threads", 0, 0, 1024));
   runner_of(environment, params)->open(std::move(job), std::move(options));
 }
@@ -133,12 +134,27 @@ void generate(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   options.json_schema = params.value("jsonSchema", std::string());
   options.logprobs = static_cast<int>(number(params, "logprobs", -1, -1, 20));
   options.stops = strings(params, "stop");
-  runner_of(environment, params)->generate(std::move(job), prompt_from(params, only(blobs)), std::move(options));
+  options.cache = flag(params, "cachePrompt", true);
+  options.shift = flag(params, "contextShift", false);
+  Turn turn;
+  turn.priority = static_cast<int>(number(params, "priority", 0, -10, 10));
+  turn.timeout_ms = number(params, "queueTimeoutMs", -1, -1, 1e12);
+  runner_of(environment, params)->generate(std::move(job), prompt_from(params, only(blobs)), std::move(options), turn);
 }
 
 void score(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   const auto skip = static_cast<size_t>(number(params, "promptTokens", 0, 0, CONTEXT_LIMIT));
   runner_of(environment, params)->score(std::move(job), prompt_from(params, only(blobs)), skip);
+}
+
+void save_state(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  runner_of(environment, params)->save(std::move(job), prompt_from(params, only(blobs)));
+}
+
+// The blobs: int32 ids, and what engine.save gave for them.
+void restore_state(Environment & environment, JobPtr job, Json params, Blobs blobs) {
+  if (blobs.size() != 2) throw Error("TARA_INTERNAL", {{"reason", "two blobs expected"}});
+  runner_of(environment, params)->restore(std::move(job), prompt_from(params, blobs[0]), std::move(blobs[1]));
 }
 
 void embed(Environment & environment, JobPtr job, Json params, Blobs blobs) {
@@ -174,6 +190,8 @@ void register_engine(Registry & registry) {
   registry.starts["engine.close"] = close;
   registry.starts["engine.generate"] = generate;
   registry.starts["engine.score"] = score;
+  registry.starts["engine.save"] = save_state;
+  registry.starts["engine.restore"] = restore_state;
   registry.starts["engine.embed"] = embed;
   registry.starts["engine.tokenize"] = tokenize_text;
   registry.starts["engine.detokenize"] = detokenize_tokens;

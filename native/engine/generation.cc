@@ -8,11 +8,10 @@ namespace tara {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr auto SEND_INTERVAL = std::chrono::milliseconds(20);
 
-double ms_between(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double, std::milli>(to - from).count(); }
+// The share of the context that must be generated before half of it is forgotten: each time all that stays is fed anew.
+constexpr size_t SHIFT_SHARE = 4;
 
 class Generation : public Sequence {
  public:
@@ -24,7 +23,13 @@ class Generation : public Sequence {
         sampler_(*weights_, options_.sampling, tokens, context),
         text_(options_.stops) {}
 
-  void begin() override { started_ = Clock::now(); }
+  // The last token's logits choose the first token.
+  size_t reusable() const override { return options_.cache ? prompt - 1 : 0; }
+
+  bool begin(const Place &) override {
+    started_ = Clock::now();
+    return true;
+  }
 
   bool needs(size_t position) const override { return position + 1 == tokens.size(); }
 
@@ -33,7 +38,7 @@ class Generation : public Sequence {
     std::vector<float> raw;
     if (options_.logprobs >= 0) raw.assign(logits, logits + llama_vocab_n_tokens(weights_->vocab));
     const llama_token token = sampler_.sample(logits);
-    if (generated_++ == 0) first_ = Clock::now();
+    if (generated++ == 0) first_ = Clock::now();
     if (token == LLAMA_TOKEN_NULL) return finish("eos", text_.flush());
     tokens.push_back(token);
     if (llama_vocab_is_eog(weights_->vocab, token)) return finish("eos", text_.flush());
@@ -41,12 +46,30 @@ class Generation : public Sequence {
     if (options_.logprobs >= 0) logprobs_.push_back(token_json(raw.data(), token));
     const std::string shown = text_.add(piece(*weights_, token, false));
     if (!text_.stopped_by().empty()) return finish("stop", shown);
-    const bool full = tokens.size() > context_ || generated_ == options_.max_tokens;
-    if (full) return finish("length", shown + text_.flush());
+    if (generated == options_.max_tokens || (tokens.size() > context_ && !shift())) return finish("length", shown + text_.flush());
     pending_ += shown;
     // Waking JavaScript for each token would take a core from the decoder: a fast model's tokens go out a few at a time.
     if (!pending_.empty() && Clock::now() - sent_ >= SEND_INTERVAL) send();
     return true;
+  }
+
+  void end() override {
+    if (!pending_.empty() || !unsent_.empty()) send();
+    const double prompt_ms = ms_between(started_, first_);
+    const double decode_ms = ms_between(first_, Clock::now());
+    const auto rate = [](size_t count, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(count) / ms : 0.0; };
+    Json result = {{"finishReason", reason_}};
+    if (!text_.stopped_by().empty()) result["stop"] = text_.stopped_by();
+    result["usage"] = {{"promptTokens", prompt}, {"completionTokens", generated}, {"cachedTokens", taken_over}};
+    result["timings"] = {{"queueMs", ms_between(turn.asked, started_)},
+                         {"firstTokenMs", ms_between(turn.asked, first_)},
+                         {"promptMs", prompt_ms},
+                         {"decodeMs", decode_ms},
+                         {"promptTokensPerSecond", rate(prompt - taken_over, prompt_ms)},
+                         // The first token belongs to the prompt's time.
+                         {"decodeTokensPerSecond", rate(generated - 1, decode_ms)}};
+    result["seed"] = options_.sampling.seed;
+    job->done(result);
   }
 
  private:
@@ -75,22 +98,19 @@ class Generation : public Sequence {
     sent_ = Clock::now();
   }
 
+  // Feeding what stays anew, instead of moving its keys, gives the model what it would see of that text alone.
+  bool shift() {
+    const size_t written = tokens.size() - prompt;
+    if (!options_.shift || written < context_ / SHIFT_SHARE) return false;
+    const auto from = tokens.begin() + static_cast<std::ptrdiff_t>(prompt);
+    tokens.erase(from, from + static_cast<std::ptrdiff_t>(written / 2));
+    fed = prompt;
+    return true;
+  }
+
   bool finish(const char * reason, const std::string & shown) {
     pending_ += shown;
-    if (!pending_.empty() || !unsent_.empty()) send();
-    const double prompt_ms = ms_between(started_, first_);
-    const double decode_ms = ms_between(first_, Clock::now());
-    const auto rate = [](size_t count, double ms) { return ms > 0 ? 1000.0 * static_cast<double>(count) / ms : 0.0; };
-    Json result = {{"finishReason", reason}};
-    if (!text_.stopped_by().empty()) result["stop"] = text_.stopped_by();
-    result["usage"] = {{"promptTokens", prompt}, {"completionTokens", generated_}, {"cachedTokens", 0}};
-    result["timings"] = {{"promptMs", prompt_ms},
-                         {"decodeMs", decode_ms},
-                         {"promptTokensPerSecond", rate(prompt, prompt_ms)},
-                         // The first token belongs to the prompt's time.
-                         {"decodeTokensPerSecond", rate(generated_ - 1, decode_ms)}};
-    result["seed"] = options_.sampling.seed;
-    job->done(result);
+    reason_ = reason;
     return false;
   }
 
@@ -102,7 +122,7 @@ class Generation : public Sequence {
   std::string pending_;
   Tokens unsent_;
   Json logprobs_ = Json::array();  // of the unsent tokens
-  size_t generated_ = 0;
+  const char * reason_ = nullptr;
   Clock::time_point started_, first_, sent_;
 };
 

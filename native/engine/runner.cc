@@ -93,6 +93,7 @@ Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
   threads_ = std::make_unique<Threads>(options.threads > 0 ? options.threads : CpuBudget::get().cores());
   if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_, stats_);
   slots_ = options.slots;
+  queued_ = options.queued;
   // The vocabulary's static tables are made at its first use.
   tara::tokenize(*weights, "A 1\n", true, true);
   install_exit_guard();
@@ -111,7 +112,7 @@ bool Runner::idle() const { return (!scheduler_ || scheduler_->idle()) && (!embe
 // False when the runner closes.
 bool Runner::wait_for_work() {
   std::unique_lock<std::mutex> lock(mutex_);
-  const auto ready = [&] { return closing_ || !waiting_.empty() || !waiting_embeds_.empty() || !waiting_guests_.empty(); };
+  const auto ready = [&] { return closing_ || waiting_.size() > 0 || !waiting_embeds_.empty() || !waiting_guests_.empty(); };
   if (idle() && !ready()) {
     lock.unlock();
     threads_->release();
@@ -122,25 +123,19 @@ bool Runner::wait_for_work() {
 }
 
 void Runner::admit() {
-  std::vector<SequencePtr> admitted;
   std::deque<EmbedRequest> embeds;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    const auto cancelled = [](const SequencePtr & sequence) {
-      if (sequence->job->cancelled()) sequence->job->fail({"TARA_ABORTED"});
-      return sequence->job->cancelled();
-    };
-    waiting_.erase(std::remove_if(waiting_.begin(), waiting_.end(), cancelled), waiting_.end());
+    waiting_.sweep();
     embeds.swap(waiting_embeds_);
   }
   while (scheduler_ && scheduler_->has_free_slot()) {
     SequencePtr next;
     {
       std::lock_guard<std::mutex> lock(mutex_);
-      if (waiting_.empty()) break;
-      next = std::move(waiting_.front());
-      waiting_.pop_front();
+      next = waiting_.pop();
     }
+    if (!next) break;
     scheduler_->admit(std::move(next));
   }
   for (auto & request : embeds) {
@@ -194,9 +189,8 @@ void Runner::end(const Failure & failure) noexcept {
     std::lock_guard<std::mutex> lock(mutex_);
     ended_ = true;
     const auto fail = [&](Job & job) { job.fail(job.cancelled() ? Failure{"TARA_ABORTED"} : failure); };
-    for (auto & sequence : waiting_) fail(*sequence->job);
+    waiting_.fail_all(failure);
     for (auto & request : waiting_embeds_) fail(*request.job);
-    waiting_.clear();
     waiting_embeds_.clear();
     std::move(waiting_guests_.begin(), waiting_guests_.end(), std::back_inserter(guests));
     waiting_guests_.clear();
@@ -262,18 +256,20 @@ void Runner::check_generates() const {
   throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", "it is an encoder: it gives embeddings, no text"}});
 }
 
-void Runner::push(SequencePtr sequence, const Prompt & prompt) {
+void Runner::push(SequencePtr sequence, const Prompt & prompt, Turn turn) {
   sequence->adapters = weights().adapters(prompt.adapters);
+  sequence->turn = turn;
   std::lock_guard<std::mutex> lock(mutex_);
-  waiting_.push_back(std::move(sequence));
+  if (waiting_.size() + stats_.active >= slots_ + queued_) throw Error("TARA_QUEUE_FULL", {{"queued", waiting_.size()}});
+  waiting_.push(std::move(sequence));
   changed_.notify_all();
 }
 
-void Runner::generate(JobPtr job, Prompt prompt, GenerationOptions options) {
-  desk_.add(job, [this, job, prompt = std::move(prompt), options = std::move(options)]() mutable {
+void Runner::generate(JobPtr job, Prompt prompt, GenerationOptions options, Turn turn) {
+  desk_.add(job, [this, job, turn, prompt = std::move(prompt), options = std::move(options)]() mutable {
     check_generates();
     if (!options.json_schema.empty()) options.sampling.grammar = grammar_of_schema(options.json_schema);
-    push(make_generation(job, weights_, context_tokens_, checked_tokens_of(prompt), std::move(options)), prompt);
+    push(make_generation(job, weights_, context_tokens_, checked_tokens_of(prompt), std::move(options)), prompt, turn);
   });
 }
 
@@ -285,7 +281,21 @@ void Runner::score(JobPtr job, Prompt prompt, size_t skip) {
     if (skip >= tokens.size()) {
       throw Error("TARA_OPTION_INVALID", {{"option", "promptTokens"}, {"reason", "the text has only " + std::to_string(tokens.size()) + " tokens"}});
     }
-    push(make_score(job, weights(), std::move(tokens), skip), prompt);
+    push(make_score(job, weights(), std::move(tokens), skip), prompt, Turn());
+  });
+}
+
+void Runner::save(JobPtr job, Prompt prompt) {
+  desk_.add(job, [this, job, prompt = std::move(prompt)]() mutable {
+    check_generates();
+    push(make_saving(job, checked_tokens_of(prompt)), prompt, Turn());
+  });
+}
+
+void Runner::restore(JobPtr job, Prompt prompt, Blob state) {
+  desk_.add(job, [this, job, prompt = std::move(prompt), state = std::move(state)]() mutable {
+    check_generates();
+    push(make_restoring(job, checked_tokens_of(prompt), std::move(state)), prompt, Turn());
   });
 }
 

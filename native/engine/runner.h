@@ -12,6 +12,7 @@
 #include "engine/desk.h"
 #include "engine/embedder.h"
 #include "engine/guest.h"
+#include "engine/queue.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "env/environment.h"
@@ -22,6 +23,7 @@ struct RunnerOptions {
   WeightsOptions weights;
   size_t context = 0;  // tokens for each slot, 0 = as many as the model was trained for, 4096 at most
   size_t slots = 1;
+  size_t queued = 1024;  // sequences that may wait for a slot
   int threads = 0;     // 0 = every core
 };
 
@@ -42,8 +44,11 @@ class Runner : public Object {
   // Starts the thread; the job ends with the model's facts, or with why it cannot be used.
   void open(JobPtr job, RunnerOptions options);
 
-  void generate(JobPtr job, Prompt prompt, GenerationOptions options);
+  void generate(JobPtr job, Prompt prompt, GenerationOptions options, Turn turn);
   void score(JobPtr job, Prompt prompt, size_t skip);
+  // The keys and values of a prompt, as bytes; and such bytes back into a slot.
+  void save(JobPtr job, Prompt prompt);
+  void restore(JobPtr job, Prompt prompt, Blob state);
   void embed(JobPtr job, std::vector<Prompt> prompts, bool normalize);
   // Guests are served in order of arrival, one at a time.
   void host(GuestPtr guest);
@@ -72,13 +77,13 @@ class Runner : public Object {
   Tokens tokens_of(Prompt & prompt);
   Tokens checked_tokens_of(Prompt & prompt);
   void check_generates() const;
-  void push(SequencePtr sequence, const Prompt & prompt);
+  void push(SequencePtr sequence, const Prompt & prompt, Turn turn);
   const Weights & weights() const;
   bool idle() const;
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<SequencePtr> waiting_;
+  Queue waiting_;
   std::deque<EmbedRequest> waiting_embeds_;
   std::deque<GuestPtr> waiting_guests_;
   std::vector<JobPtr> closers_;
@@ -95,6 +100,7 @@ class Runner : public Object {
   GuestPtr guest_;  // the one being served
   size_t context_tokens_ = 0;
   size_t slots_ = 0;
+  size_t queued_ = 0;
   Stats stats_;
 };
 

@@ -27,8 +27,10 @@ ContextOptions options_for(size_t context, size_t slots) {
 }  // namespace
 
 Scheduler::Scheduler(std::shared_ptr<Weights> weights, size_t context, size_t slots, Threads & threads, const std::atomic<bool> & closing, Stats & stats)
-    : context_tokens_(context), closing_(closing), stats_(stats), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }) {
-  for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id), nullptr, 0});
+    : context_tokens_(context), closing_(closing), stats_(stats), context_(std::move(weights), options_for(context, slots), threads, [this] { return all_cancelled(); }),
+      window_(llama_model_n_swa(context_.weights().model)),
+      copies_(!llama_model_is_recurrent(context_.weights().model) && !llama_model_is_hybrid(context_.weights().model)) {
+  for (size_t id = 0; id < slots; ++id) slots_.push_back({static_cast<llama_seq_id>(id)});
 }
 
 bool Scheduler::idle() const {
@@ -43,33 +45,110 @@ bool Scheduler::all_cancelled() const {
   return closing_ || std::all_of(fed_.begin(), fed_.end(), [](const Slot * slot) { return slot->sequence->job->cancelled(); });
 }
 
+// The slot that holds the longest beginning of the sequence's tokens; one that is at work will do.
+const Scheduler::Slot * Scheduler::longest_beginning(const Sequence & sequence, size_t & shared) const {
+  const Slot * source = nullptr;
+  shared = 0;
+  for (const auto & slot : slots_) {
+    if (!slot.sound || slot.adapters != sequence.adapters) continue;
+    const size_t limit = std::min(slot.held(), sequence.reusable());
+    const auto end = sequence.tokens.begin() + static_cast<std::ptrdiff_t>(limit);
+    const auto same = static_cast<size_t>(std::mismatch(sequence.tokens.begin(), end, slot.tokens().begin()).first - sequence.tokens.begin());
+    if (same <= shared) continue;
+    shared = same;
+    source = &slot;
+  }
+  return source;
+}
+
+// The source itself when the sequence goes on from all it holds; else the free slot that was left longest ago, so that
+// what others left stays.
+Scheduler::Slot & Scheduler::slot_for(const Slot * source, size_t shared) {
+  Slot * oldest = nullptr;
+  for (auto & slot : slots_) {
+    if (slot.sequence) continue;
+    if (&slot == source && (shared == slot.held() || !copies_)) return slot;
+    const auto age = [](const Slot & free) { return free.left.empty() ? 0 : free.freed; };
+    if (oldest == nullptr || age(slot) < age(*oldest)) oldest = &slot;
+  }
+  return *oldest;
+}
+
+// Makes the slot hold the first `shared` tokens of the source, or nothing; returns how many it holds then.
+size_t Scheduler::take_over(Slot & slot, const Slot * source, size_t shared) {
+  auto * memory = context_.memory();
+  if (source == nullptr || (&slot != source && !copies_)) shared = 0;
+  // Models with a sliding window keep no keys from before it.
+  if (shared > 0) {
+    const llama_pos oldest = std::max<llama_pos>(0, static_cast<llama_pos>(shared) - window_);
+    if (window_ > 0 && llama_memory_seq_pos_min(memory, source->id) > oldest) shared = 0;
+  }
+  if (shared > 0 && &slot == source) return truncate(slot, shared) ? shared : 0;
+  forget(slot);
+  if (shared > 0) llama_memory_seq_cp(memory, source->id, slot.id, 0, static_cast<llama_pos>(shared));
+  return shared;
+}
+
 void Scheduler::admit(SequencePtr sequence) {
   const size_t tokens = sequence->tokens.size();
   if (tokens > context_tokens_) {
     sequence->job->fail({"TARA_CONTEXT_FULL", {{"tokens", tokens}, {"limit", context_tokens_}}});
     return;
   }
-  const auto slot = std::find_if(slots_.begin(), slots_.end(), [](const Slot & candidate) { return !candidate.sequence; });
-  try {
-    sequence->begin();
-  } catch (...) {
-    sequence->job->fail(current_failure());
-    return;
-  }
-  slot->sequence = std::move(sequence);
+  size_t shared = 0;
+  const Slot * source = longest_beginning(*sequence, shared);
+  Slot & slot = slot_for(source, shared);
+  sequence->fed = sequence->taken_over = take_over(slot, source, shared);
+  stats_.cached_tokens += sequence->taken_over;
   ++stats_.requests;
   ++stats_.active;
+  slot.left.clear();
+  slot.sound = true;
+  slot.adapters = sequence->adapters;
+  slot.sequence = std::move(sequence);
+  try {
+    if (!slot.sequence->begin({context_.get(), slot.id})) free(slot)->end();
+  } catch (...) {
+    fail(slot, current_failure());
+  }
 }
 
-void Scheduler::free(Slot & slot) {
+bool Scheduler::truncate(Slot & slot, size_t tokens) {
+  if (llama_memory_seq_rm(context_.memory(), slot.id, static_cast<llama_pos>(tokens), -1)) return true;
+  forget(slot);
+  return false;
+}
+
+void Scheduler::forget(Slot & slot) {
   context_.forget(slot.id);
-  slot.sequence.reset();
+  slot.left.clear();
+  slot.sound = true;
+}
+
+// False when they held nothing.
+bool Scheduler::forget_free_slots() {
+  bool found = false;
+  for (auto & slot : slots_) {
+    if (slot.sequence || slot.left.empty()) continue;
+    forget(slot);
+    found = true;
+  }
+  return found;
+}
+
+SequencePtr Scheduler::free(Slot & slot) {
+  SequencePtr sequence = std::move(slot.sequence);
+  slot.freed = ++freed_;
+  if (slot.sound) slot.left.assign(sequence->tokens.begin(), sequence->tokens.begin() + static_cast<std::ptrdiff_t>(sequence->fed));
+  else forget(slot);
   --stats_.active;
+  return sequence;
 }
 
 void Scheduler::fail(Slot & slot, const Failure & failure) {
-  slot.sequence->job->fail(failure);
-  free(slot);
+  // What a failed decode left in the context is not known.
+  if (failure.code != "TARA_ABORTED") slot.sound = false;
+  free(slot)->job->fail(failure);
 }
 
 void Scheduler::fail_all(const Failure & failure) {
@@ -101,6 +180,7 @@ void Scheduler::feed(Slot & slot, size_t count) {
   auto & sequence = *slot.sequence;
   count = feedable(slot, count);
   if (count > 0 && std::find(fed_.begin(), fed_.end(), &slot) == fed_.end()) fed_.push_back(&slot);
+  if (count > 0) slot.sound = false;
   for (size_t i = 0; i < count; ++i) {
     const size_t position = sequence.fed++;
     if (position < sequence.prompt) ++stats_.prompt_tokens;
@@ -149,10 +229,14 @@ void Scheduler::deliver(const Output & output, int32_t row) {
   try {
     float * logits = llama_get_logits_ith(context_.get(), row);
     if (logits == nullptr) throw Error("TARA_INTERNAL", {{"reason", "a decode gave no logits"}});
-    const size_t before = slot.sequence->tokens.size();
-    const bool goes_on = slot.sequence->take(output.position, logits);
-    stats_.completion_tokens += slot.sequence->tokens.size() - before;
-    if (!goes_on) free(slot);
+    auto & sequence = *slot.sequence;
+    const size_t fed = sequence.fed;
+    const size_t generated = sequence.generated;
+    slot.sound = true;
+    const bool goes_on = sequence.take(output.position, logits);
+    stats_.completion_tokens += sequence.generated - generated;
+    if (!goes_on) free(slot)->end();
+    else if (sequence.fed < fed && !truncate(slot, sequence.fed)) sequence.fed = 0;
   } catch (...) {
     fail(slot, current_failure());
   }
@@ -170,6 +254,7 @@ void Scheduler::decode() {
     stats_.busy_us += static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - started).count());
     if (outcome == Context::Outcome::aborted) return;  // everybody in the batch is cancelled: the next sweep frees the slots
     if (outcome == Context::Outcome::no_room) {
+      if (forget_free_slots()) continue;
       if (count == 1) throw Error("TARA_DECODE_FAILED", {{"reason", "the context found no room for a token"}});
       step = count / 2;
       continue;
@@ -177,6 +262,7 @@ void Scheduler::decode() {
     for (; next < outputs_.size() && outputs_[next].entry < from + count; ++next) deliver(outputs_[next], outputs_[next].entry - from);
     from += count;
   }
+  for (auto * slot : fed_) slot->sound = true;
 }
 
 void Scheduler::round() {

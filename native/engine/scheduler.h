@@ -19,7 +19,8 @@ class Scheduler {
   bool has_free_slot() const;
   size_t context_tokens() const noexcept { return context_tokens_; }
 
-  // Gives the sequence a slot; its job fails at once when it does not fit.
+  // Gives the sequence a free slot, with what another sequence has fed of the same beginning; its job fails at once when
+  // it does not fit.
   void admit(SequencePtr sequence);
   void round();
   void fail_all(const Failure & failure);
@@ -27,8 +28,15 @@ class Scheduler {
  private:
   struct Slot {
     llama_seq_id id;
-    SequencePtr sequence;  // null = free
-    size_t waited = 0;     // rounds that served other adapters
+    SequencePtr sequence{};   // null = free
+    Tokens left{};            // of a free slot: what the context still holds for it
+    AdapterUse adapters{};    // that its tokens were fed with
+    bool sound = true;        // the context holds exactly what was fed
+    uint64_t freed = 0;       // when, in slots freed
+    size_t waited = 0;        // rounds that served other adapters
+
+    const Tokens & tokens() const { return sequence ? sequence->tokens : left; }
+    size_t held() const { return sequence ? sequence->fed : left.size(); }
   };
   // A row of logits that a decode gives: the batch entry, and whom it is for.
   struct Output {
@@ -44,7 +52,14 @@ class Scheduler {
   size_t feedable(const Slot & slot, size_t count) const;
   void decode();
   void deliver(const Output & output, int32_t row);
-  void free(Slot & slot);
+  const Slot * longest_beginning(const Sequence & sequence, size_t & shared) const;
+  Slot & slot_for(const Slot * source, size_t shared);
+  size_t take_over(Slot & slot, const Slot * source, size_t shared);
+  bool truncate(Slot & slot, size_t tokens);
+  void forget(Slot & slot);
+  bool forget_free_slots();
+  // Takes the sequence out; the slot keeps what the context holds of it where that is sound.
+  SequencePtr free(Slot & slot);
   void fail(Slot & slot, const Failure & failure);
   bool all_cancelled() const;
 
@@ -53,9 +68,12 @@ class Scheduler {
   Stats & stats_;
   std::vector<Slot> slots_;
   Context context_;
+  const llama_pos window_;  // of sliding attention, 0 = none
+  const bool copies_;       // whether the beginning of a sequence can be copied to another
   Batch batch_;
   std::vector<Output> outputs_;
   std::vector<Slot *> fed_;  // the slots in the batch
+  uint64_t freed_ = 0;
   size_t turn_ = 0;          // which prompt goes first this round
   AdapterUse adapters_;      // of this round
 };

@@ -14,6 +14,8 @@ class Score : public Sequence {
   Score(JobPtr job, const Weights & weights, Tokens tokens, size_t skip)
       : Sequence(std::move(job), std::move(tokens)), skip_(std::max<size_t>(1, skip)), size_(llama_vocab_n_tokens(weights.vocab)) {}
 
+  bool begin(const Place &) override { return true; }
+
   bool needs(size_t position) const override { return position + 1 >= skip_ && position + 1 < tokens.size(); }
 
   bool take(size_t position, float * logits) override {
@@ -21,11 +23,13 @@ class Score : public Sequence {
     if (std::isnan(value)) throw Error("TARA_LOGITS_INVALID");
     sum_ += value;
     values_.push_back(static_cast<float>(value));
-    if (position + 2 < tokens.size()) return true;
+    return position + 2 < tokens.size();
+  }
+
+  void end() override {
     Blob blob(values_.size() * sizeof(float));
     std::memcpy(blob.data(), values_.data(), blob.size());
     job->done({{"tokens", tokens.size()}, {"scored", values_.size()}, {"meanLoss", -sum_ / static_cast<double>(values_.size())}}, std::move(blob));
-    return false;
   }
 
  private:

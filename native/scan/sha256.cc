@@ -7,6 +7,12 @@
 #define TARA_X86 1
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__) && defined(__GNUC__)
+#define TARA_ARM 1
+#include <arm_neon.h>
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 #endif
 
 namespace tara::scan {
@@ -85,13 +91,54 @@ __attribute__((target("sha,sse4.1"))) void compress_sha(uint32_t * state, const 
   _mm_storeu_si128(reinterpret_cast<__m128i *>(state + 4), _mm_alignr_epi8(dchg, feba, 8));
 }
 
+#elif defined(TARA_ARM)
+
+bool cpu_has_sha() {
+#ifdef __linux__
+  constexpr unsigned long SHA2 = 1ul << 6;  // HWCAP_SHA2
+  return (getauxval(AT_HWCAP) & SHA2) != 0;
+#elif defined(__APPLE__)
+  return true;  // every 64-bit processor of Apple's has them
+#else
+  return false;
+#endif
+}
+
+// Four rounds an instruction pair, as above.
+#ifdef __clang__
+__attribute__((target("sha2")))
+#else
+__attribute__((target("+crypto")))
+#endif
+void compress_sha(uint32_t * state, const uint8_t * blocks, size_t count) {
+  uint32x4_t abcd = vld1q_u32(state), efgh = vld1q_u32(state + 4);
+  for (; count > 0; --count, blocks += BLOCK) {
+    const uint32x4_t abcd_before = abcd, efgh_before = efgh;
+    uint32x4_t w[4];
+    for (int i = 0; i < 4; ++i) w[i] = vreinterpretq_u32_u8(vrev32q_u8(vld1q_u8(blocks + 16 * i)));
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; ++i) {
+      const uint32x4_t now = w[i % 4];
+      const uint32x4_t sum = vaddq_u32(now, vld1q_u32(K + 4 * i));
+      const uint32x4_t before = abcd;
+      abcd = vsha256hq_u32(abcd, efgh, sum);
+      efgh = vsha256h2q_u32(efgh, before, sum);
+      if (i < 12) w[i % 4] = vsha256su1q_u32(vsha256su0q_u32(now, w[(i + 1) % 4]), w[(i + 2) % 4], w[(i + 3) % 4]);
+    }
+    abcd = vaddq_u32(abcd, abcd_before);
+    efgh = vaddq_u32(efgh, efgh_before);
+  }
+  vst1q_u32(state, abcd);
+  vst1q_u32(state + 4, efgh);
+}
+
 #endif
 
 }  // namespace
 
 Sha256::Sha256(bool portable)
     : compress_(compress_portable), state_{0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}, block_{} {
-#ifdef TARA_X86
+#if defined(TARA_X86) || defined(TARA_ARM)
   static const bool has_sha = cpu_has_sha();
   if (has_sha && !portable) compress_ = compress_sha;
 #endif

@@ -6,6 +6,7 @@
 import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, realpath, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
+import { syncFileSystem } from 'tara-gguf';
 import { TaraError, type OnProgress } from 'tara-gguf/plugin';
 import { checkSpace, syncFolder, writeError, writeWhole } from './disk.js';
 import type { Examination } from './examine.js';
@@ -15,9 +16,8 @@ import { parentOf, placeOf, readError, type Entry } from './tree.js';
 
 /** Files copied at once; the disk is the limit, not the number. */
 const AT_ONCE = 8;
-/** Of more files than this only the large ones are waited for by name: a disk takes milliseconds for each, and the manifest tells after a power failure. */
-const MOST_SYNCED = 2000;
-const LARGE = 1 << 20;
+/** More files than this are made durable by one call for their whole file system: a disk takes milliseconds for each call, however little there is to write. */
+const MOST_SYNCED = 200;
 
 export interface CopyOptions {
   /** SHA-256 of what was read, by path. */
@@ -70,6 +70,7 @@ export async function writeCopy(examination: Examination, output: string, option
 }
 
 async function fill({ tree, texts }: Examination, work: string, kept: readonly Entry[], options: CopyOptions & { needed: number }): Promise<void> {
+  const together = kept.length > MOST_SYNCED;
   const folders = new Set<string>();
   for (const entry of kept) for (let path = parentOf(entry.path); path !== '' && !folders.has(path); path = parentOf(path)) folders.add(path);
   for (const path of [...folders].sort()) {
@@ -81,7 +82,7 @@ async function fill({ tree, texts }: Examination, work: string, kept: readonly E
   const copyNext = async (): Promise<void> => {
     for (const entry of queue) {
       if (options.signal?.aborted) throw new TaraError('TARA_ABORTED');
-      if (!texts.has(entry.path)) await copyEntry(tree.root, work, entry, { throwaway: options.throwaway, sync: kept.length <= MOST_SYNCED || entry.bytes >= LARGE });
+      if (!texts.has(entry.path)) await copyEntry(tree.root, work, entry, { throwaway: options.throwaway, sync: !together });
       copied += entry.bytes;
       options.onProgress?.(options.needed === 0 ? 1 : copied / options.needed, entry.path);
     }
@@ -89,6 +90,10 @@ async function fill({ tree, texts }: Examination, work: string, kept: readonly E
   const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, copyNext));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
   for (const [file, text] of texts) await writeWhole(join(work, file), text, (tree.entries.get(file)?.mode ?? 0o644) | 0o600);
+  if (together) {
+    await syncFileSystem(work);
+    return;
+  }
   for (const path of [...folders].sort().reverse()) {
     const folder = tree.entries.get(path);
     if (folder) await syncFolder(placeOf(work, folder).toString());
@@ -115,7 +120,7 @@ async function copyEntry(root: string, work: string, entry: Entry, { throwaway, 
   // A link that took the file's place meanwhile would have been followed.
   if (now === null || !now.isFile() || now.size !== entry.bytes || now.mtimeMs !== entry.mtimeMs) throw new TaraError('TARA_FILE_CHANGED', { path: entry.path });
   if (linked) return;
-  await chmod(to, entry.mode | 0o600);
+  if ((entry.mode & 0o600) !== 0o600) await chmod(to, entry.mode | 0o600);
   await utimes(to, now.atime, now.mtime);
   if (!sync) return;
   const file = await open(to, 'r+');

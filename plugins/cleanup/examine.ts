@@ -7,6 +7,7 @@ import { Findings, type Fix } from './findings.js';
 import { fileAt, has, openable, type Folder, type WeightScan } from './folder.js';
 import { checkGgufFile } from './gguf.js';
 import { INDEX, readIndex } from './index-file.js';
+import { checkJsonFiles } from './json-files.js';
 import { isObject, readJsonFile, type JsonObject } from './json-text.js';
 import { checkModelFolder } from './model.js';
 import { checkSecurity } from './security.js';
@@ -77,6 +78,7 @@ export async function examine(dir: string, options: ExamineOptions = {}): Promis
   else if (kind === 'peft-adapter') await checkAdapterFolder(folder, { pickles, base });
   else if (kind === 'unknown') findings.report('UNKNOWN_KIND', '.', 'error', 'it is neither a model nor an adapter: config.json or adapter_config.json and safetensors weights are missing');
   await checkGgufFiles(folder, kind);
+  await checkJsonFiles(folder);
   await checkSecurity(folder);
   sweepLinks(folder);
   const { dropped, texts, fixes, issues } = findings;

@@ -89,7 +89,7 @@ export function setFields(text: string, fields: JsonObject): string {
     if (member !== undefined) text = text.slice(0, member.valueStart) + json + text.slice(member.valueEnd);
     else if (last === undefined || first === undefined) text = `${text.slice(0, close).trimEnd()}\n  ${JSON.stringify(key)}: ${json}\n${text.slice(close)}`;
     else {
-      const lead = /\n[ \t]*$/.exec(text.slice(0, first.keyStart))?.[0] ?? ' ';
+      const lead = /\r?\n[ \t]*$/.exec(text.slice(0, first.keyStart))?.[0] ?? ' ';
       text = `${text.slice(0, last.valueEnd)},${lead}${JSON.stringify(key)}: ${json}${text.slice(last.valueEnd)}`;
     }
   }

@@ -2,7 +2,7 @@
 import { familyOf } from './architecture.js';
 import { has, readObject, type Folder, type JsonDocument } from './folder.js';
 import { INDEX, type WeightIndex } from './index-file.js';
-import { setFields, type JsonObject } from './json-text.js';
+import { isObject, setFields, type JsonObject } from './json-text.js';
 import { mayBeWeights } from './pickle.js';
 import { restore } from './restore.js';
 import { checkShapes } from './shapes.js';
@@ -165,12 +165,19 @@ function fixTokenizerConfig(folder: Folder, document: JsonDocument | undefined, 
 }
 
 /** A token beyond the embedding would be read out of its memory. */
-function checkEmbedding({ findings }: Folder, config: JsonObject, weights: Weights, vocabularies: readonly Vocabulary[]): void {
+function checkEmbedding({ findings }: Folder, config: JsonObject, weights: Weights, { vocabularies, tokenizer }: { readonly vocabularies: readonly Vocabulary[]; readonly tokenizer: JsonObject | undefined }): void {
   const embedding = familyOf(config.model_type)?.embedding;
   if (embedding === undefined) return;
   const rows = [...weights.tensors].find(([name]) => name.endsWith(embedding))?.[1].shape[0];
   const vocabulary = vocabularies.find((candidate) => rows !== undefined && candidate.size > rows);
   if (vocabulary) findings.report('TOKENIZER_INVALID', vocabulary.file, 'error', `it has ids up to ${vocabulary.size - 1}, the embedding has ${rows ?? 0} rows`);
+  if (rows === undefined) return;
+  for (const key of ['bos_token_id', 'eos_token_id', 'pad_token_id']) {
+    const beyond = [config[key]].flat().find((id) => typeof id === 'number' && id >= rows);
+    if (beyond !== undefined) findings.report('SHAPE_MISMATCH', CONFIG, 'error', `${key} is ${String(beyond)}, the embedding has ${rows} rows`);
+  }
+  const added = isObject(tokenizer?.added_tokens_decoder) ? Object.keys(tokenizer.added_tokens_decoder).find((id) => Number(id) >= rows) : undefined;
+  if (added !== undefined) findings.report('TOKENIZER_INVALID', TOKENIZER_CONFIG, 'error', `it adds a token of the id ${added}, the embedding has ${rows} rows`);
 }
 
 /** Checks and fixes a model folder; everything goes into the folder's findings. */
@@ -188,8 +195,10 @@ export async function checkModelFolder(folder: Folder, input: ModelInput): Promi
   let fixed: JsonObject = {};
   if (config !== undefined) {
     fixed = fixConfig(folder, config, restoredFields(folder, config.value, weights, tokens), tokens);
-    if (weights.tensors.size > 0) checkShapes(findings, { config: fixed, tensors: weights.tensors, weightsPath: weights.path, isExcused: weights.isExcused });
-    checkEmbedding(folder, fixed, weights, vocabularies);
+    const { quantization_config: packed } = fixed;
+    if (isObject(packed)) findings.report('UNSUPPORTED_DTYPE', CONFIG, 'warning', `its weights are packed (${String(packed.quant_method)}): they cannot be converted, and their shapes were not compared`);
+    if (weights.tensors.size > 0 && !isObject(packed)) checkShapes(findings, { config: fixed, tensors: weights.tensors, weightsPath: weights.path, isExcused: weights.isExcused });
+    checkEmbedding(folder, fixed, weights, { vocabularies, tokenizer: tokenizer?.value });
   }
   fixTokenizerConfig(folder, tokenizer, vocabularies, new Tokens(vocabularies[0], { ...files, config: config === undefined ? undefined : fixed }));
 }

@@ -23,10 +23,10 @@ const FORMS: readonly (readonly [what: string, form: RegExp, left: string])[] = 
 ];
 
 /** Names of fields that hold a secret; `eos_token` and its like do not end so. */
-const FIELD = /(?:^|[_.-])(?:api_?key|secret|secret_?key|access_?key|private_?key|access_?token|auth_?token|hf_?token|hub_?token|hugging_?face_(?:hub_)?token|bearer_?token|refresh_?token|password|passwd|credentials?)$/i;
-const snake = (key: string): string => key.replace(/([a-z])([A-Z])/g, '$1_$2');
+const FIELD = /(?:^|[_.-])(?:api_?key|secret|secret_?key|access_?key|private_?key|access_?token|auth_?token|hf_?token|hub_?token|hugging_?face_(?:hub_)?token|bearer_?token|refresh_?token|password|passwd|pass_?phrase|authorization|credentials?)$/i;
+const snake = (key: string): string => key.replace(/([a-z])([A-Z])/g, '$1_$2').replaceAll('-', '_');
 /** Whether a value may be a secret: not empty, in one piece, and no stand-in for one. */
-const isValue = (value: string): boolean => value.length >= 8 && !/\s/.test(value) && !/^(?:<.*>|\$\{.*\}|\$[A-Z_]+|x+|\*+|your.*|none|null|true|false|redacted|changeme)$/i.test(value);
+const isValue = (value: string): boolean => value.length >= 8 && !/\s/.test(value.replace(/^(?:bearer|basic|token)\s+/i, '')) && !/^(?:<.*>|\$\{.*\}|\$[A-Z_]+|x+|\*+|your.*|none|null|true|false|redacted|changeme)$/i.test(value);
 
 export interface Secrets {
   /** What was found, for people; never the secret itself. */

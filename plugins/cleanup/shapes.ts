@@ -19,6 +19,10 @@ export interface Checkpoint {
 export function checkShapes(findings: Findings, { config, tensors, weightsPath, isExcused }: Checkpoint): void {
   const family = familyOf(config.model_type);
   if (family === undefined) return;
+  for (const key of Object.values(family.keys) as (string | null)[]) {
+    const value = key === null || key === family.keys.layers ? undefined : config[key];
+    if (value != null && !isSize(value)) findings.report('SHAPE_MISMATCH', 'config.json', 'error', `${key ?? ''} is ${JSON.stringify(value).slice(0, 40)}; a whole number from 1 is needed`);
+  }
   const prefix = prefixIn(family, tensors);
   const inTensors = layersIn(family, prefix, tensors.keys());
   const layersKey = family.keys.layers;

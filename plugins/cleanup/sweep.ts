@@ -3,6 +3,7 @@ import { TaraError } from 'tara-gguf/plugin';
 import type { IssueCode } from './codes.js';
 import { fileAt, openable, type Folder } from './folder.js';
 import { isGarbageFile, isGarbageFolder } from './garbage.js';
+import { holdingFolders } from './kept.js';
 import { isPickle, mayBePickle } from './pickle.js';
 import { lookUp, nameOf, parentOf, readError, type Entry, type Tree } from './tree.js';
 
@@ -73,10 +74,16 @@ export async function sweepFiles(folder: Folder, maxFileBytes: number): Promise<
 /** A link to what goes would lead nowhere: it goes too, and what was lost behind it is lost here. */
 export function sweepLinks(folder: Folder): void {
   const { tree, findings } = folder;
-  for (const entry of tree.entries.values()) {
-    if (entry.kind !== 'link' || entry.to == null || findings.dropped.has(entry.path)) continue;
-    const target = lookUp(tree, entry.path);
-    if (target?.kind === 'file' && fileAt(folder, entry.path) === undefined) {
+  const links = [...tree.entries.values()].filter(({ kind, to }) => kind === 'link' && to != null);
+  // A folder may hold nothing but links that go, and be what another link leads to.
+  for (let before = -1; before !== findings.dropped.size;) {
+    before = findings.dropped.size;
+    const holding = holdingFolders(tree, findings.dropped);
+    for (const entry of links) {
+      if (findings.dropped.has(entry.path)) continue;
+      const target = lookUp(tree, entry.path);
+      if (target?.kind === 'folder' && !holding.has(target.path)) findings.dropped.add(entry.path);
+      if (target?.kind !== 'file' || fileAt(folder, entry.path) !== undefined) continue;
       if (findings.isLost(target.path)) findings.lose('MISSING_FILE', entry.path, `it is a link to ${target.path}, which is removed`);
       else findings.dropped.add(entry.path);
     }

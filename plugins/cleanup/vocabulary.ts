@@ -81,7 +81,7 @@ async function readBytePairs(folder: Folder, file: string): Promise<Vocabulary |
   const value = (await readObject(folder, file, 'warning'))?.value;
   if (value === undefined) throw new TypeError('it is no JSON object');
   const text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(openable(folder, merges)));
-  const wrong = text.split('\n').find((line, index) => line !== '' && !(index === 0 && line.startsWith('#version')) && line.split(' ').length !== 2);
+  const wrong = text.split(/\r?\n/).find((line, index) => line !== '' && !(index === 0 && line.startsWith('#version')) && line.split(' ').length !== 2);
   if (wrong !== undefined) throw new TypeError(`merges.txt holds a line that is no pair: ${JSON.stringify(wrong.slice(0, 40))}`);
   return vocabulary(file, 'bpe', idsOf(value));
 }

@@ -13,7 +13,7 @@ import { readBack } from './release/read-back.js';
 import { readPrivateKey } from './release/sign.js';
 import { verifyRelease } from './release/verify.js';
 import { writeFiles, writeManifest, type StoredFile } from './release/write.js';
-import { servedBy, servedRelease } from './served.js';
+import { knownTensors, servedBy, servedRelease } from './served.js';
 import { storeFiles, type Sized } from './release/store-files.js';
 import { collectBlobs, removeReleases, spareReleases } from './store/collect.js';
 import { domainsOf, filesOf, PARTIAL, type Current, type Manifest } from './store/format.js';
@@ -141,8 +141,8 @@ async function putRelease(put: Put): Promise<Pick<DeployedRelease, 'files' | 'co
 }
 
 /** Reads everything back from the release's own folder and writes the manifest of what was read. */
-async function seal({ id, key, request, options, onFile, partial, stored, texts }: Put & { partial: string; stored: readonly StoredFile[]; texts: Manifest['files'] }): Promise<Manifest> {
-  const tensors = await readBack(request.target, id, partial, stored, { work: options.work, signal: request.signal, onFile: (path, fraction) => onFile('verify', path, fraction) });
+async function seal({ id, current, key, request, options, onFile, partial, stored, texts }: Put & { partial: string; stored: readonly StoredFile[]; texts: Manifest['files'] }): Promise<Manifest> {
+  const tensors = await readBack(request.target, id, partial, stored, { work: options.work, signal: request.signal, known: await knownTensors(request.target, current), onFile: (path, fraction) => onFile('verify', path, fraction) });
   return writeManifest({ id, folder: partial, request, stored, texts, tensors, key });
 }
 

@@ -1,7 +1,7 @@
 /** What a target serves: its releases of all phases as layouts, smoke tests and lists see them. */
 import type { Release } from 'tara-gguf/plugin';
 import type { ServedDomain, ServedRelease } from './layouts/types.js';
-import { domainsOf, filesOf, type Current, type Manifest } from './store/format.js';
+import { domainsOf, filesOf, type Current, type Manifest, type TensorHashes } from './store/format.js';
 import { needManifest, readManifest, releaseFolder, releaseIds } from './store/target.js';
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -30,6 +30,17 @@ export function servedRelease(manifest: Manifest, primary: boolean): ServedRelea
 /** The releases that a state serves. Throws TARA_DEPLOY_CORRUPT. */
 export const servedBy = (target: string, { release, phases }: Pick<Current, 'release' | 'phases'>): Promise<ServedRelease[]> =>
   Promise.all(Object.values(phases).map(async (served) => servedRelease((await needManifest(target, served.release)).manifest, served.release === release)));
+
+/** Tensor hashes by the file's SHA-256, out of the manifests that current.json vouches for; any other is passed over. */
+export async function knownTensors(target: string, current: Current | undefined): Promise<ReadonlyMap<string, TensorHashes>> {
+  const known = new Map<string, TensorHashes>();
+  for (const { release, manifest } of Object.values(current?.phases ?? {})) {
+    const read = await readManifest(releaseFolder(target, release), release);
+    if (read === undefined || 'fault' in read || read.sha256 !== manifest) continue;
+    for (const { sha256, gguf } of read.manifest.files) if (gguf !== undefined) known.set(sha256, gguf);
+  }
+  return known;
+}
 
 /** All releases of a target, newest first; one without a readable manifest is none that could be made current. */
 export async function listReleases(target: string, current: Current | undefined): Promise<Release[]> {

@@ -91,7 +91,8 @@ export function decide(evidence: Evidence, candidates: readonly DomainCandidate[
   const logits = logitsOf(signals, model, among, recalled(past, table));
   const shares = softmax(logits);
   const none = shares[among.length] ?? 1;
-  const strongest = shares.subarray(0, among.length).reduce((most, value) => Math.max(most, value), 0);
+  let strongest = 0;
+  for (let i = 0; i < among.length; i += 1) strongest = Math.max(strongest, shares[i] ?? 0);
 
   const measurements = measurementsOf(admitted, query.urgency);
   const weights = effectiveWeights(config.weights, new Set<Part>(['content', ...(analysis === null ? [] : ['emotion' as const]), ...measurements.present]));

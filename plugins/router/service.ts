@@ -1,7 +1,7 @@
 /** The capability `router`: reads the message, asks emotion, hooks and history, decides, remembers and tells the bus. */
 
 import { join } from 'node:path';
-import { embedder as embedderToken, emotion as emotionToken, hooks as hooksToken, stateFolder, type DomainCandidate, type Embedder, type EmotionAnalysis, type PluginContext, type RouteOptions, type Router } from 'tara-gguf/plugin';
+import { createLru, embedder as embedderToken, emotion as emotionToken, hooks as hooksToken, stateFolder, workers, type CacheStats, type DomainCandidate, type Embedder, type EmotionAnalysis, type PluginContext, type RouteOptions, type Router } from 'tara-gguf/plugin';
 import type { RouterConfig } from './config.js';
 import { FEWEST, readBatch } from './batch.js';
 import { decide, NO_PAST, type Past } from './decide.js';
@@ -12,7 +12,6 @@ import { readFits } from './score/fitted.js';
 import { SHIPPED } from './score/shipped.js';
 import { createLiveFile } from './state/files.js';
 import { createHistories, type Histories } from './state/history.js';
-import { createLru, type CacheStats } from './state/lru.js';
 import { ownDomainsPath, readOwnDomains, type OwnDomains } from './state/own-domains.js';
 import { embedTable } from './table/embedded.js';
 import { readWords, type WordsRead } from './table/read.js';
@@ -146,9 +145,10 @@ export function createRouter(config: RouterConfig, context: ServiceContext): Rou
   async function routeBatch(texts: readonly string[], options: RouteOptions = {}, signal?: AbortSignal): Promise<readonly Explained[]> {
     const table = await tableFor(options);
     const found = context.find(embedderToken);
+    const pool = context.find(workers);
     // What fails here is tried again, and reported, text by text.
     const [read] = await Promise.all([
-      texts.length < FEWEST ? undefined : readBatch(texts, table, found === undefined, signal).catch((thrown: unknown) => {
+      pool === undefined || texts.length < FEWEST ? undefined : readBatch(pool, texts, table, found === undefined, signal).catch((thrown: unknown) => {
         signal?.throwIfAborted();
         report('texts were not read in parallel')(thrown);
       }),

@@ -1,15 +1,21 @@
 /** Emotion, router, model and hooks in the order that DESIGN gives a chat message. */
-import type { GenerateOptions } from '../engine/index.js';
+import type { Chunk, GenerateOptions, GenerationResult } from '../engine/index.js';
 import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
 import { asTaraError, TaraError } from '../errors.js';
+import { answerKey, keepable, repeatable, type AnswerCache } from './answers.js';
 import { agree, type Agreement } from './consensus.js';
+import { createSpeeds } from './speeds.js';
 
 /** A model to answer from, and which of its loaded adapters to answer with. */
 export interface DomainLease extends Lease {
   readonly adapters?: GenerateOptions['adapters'];
+  /** The release that the model is of. */
+  readonly releaseId?: string | undefined;
+  /** Told of an answer that ended with an error, before the release. */
+  failed?(error: unknown): void;
 }
 
 export interface ChatServices {
@@ -19,6 +25,8 @@ export interface ChatServices {
   readonly router: Router | undefined;
   /** Compares answers, where several domains are asked; without it they are voted on. */
   readonly embedder?: Embedder | undefined;
+  /** Answers that are said again to the same prompt; every answer is new without it. */
+  readonly answers?: AnswerCache | undefined;
   /** A lease on the model that answers in a domain. */
   acquire(domain: string, signal: AbortSignal | undefined): Promise<DomainLease>;
 }
@@ -34,18 +42,26 @@ export interface ChatRequest {
   readonly generate?: GenerateOptions;
   /** Asks all domains that the router finds as good as equal, and gives the answer that the others are nearest to. */
   readonly consensus?: boolean;
+  /** Whether an answer may be one given before; when omitted, where the model would give the same again (greedy, or with a seed). Never in a crisis. */
+  readonly reuse?: boolean;
   readonly signal?: AbortSignal;
 }
 
 export type ChatEvent =
   | { readonly type: 'decision'; readonly domain: string; readonly route: RouteDecision | null; readonly emotion: EmotionAnalysis | null }
-  | { readonly type: 'text'; readonly text: string }
+  /** A model is there to answer; not told where a plugin answers, or where several domains are asked. */
+  | { readonly type: 'answering'; readonly domain: string; readonly release: string | undefined; readonly fallback: Answered['fallback'] }
+  /** `chunk`: what the model said just now, where the text is its own. */
+  | { readonly type: 'text'; readonly text: string; readonly chunk?: Chunk }
   | ({ readonly type: 'end'; readonly text: string } & Ending);
 
 /** What an answer took. */
 interface Ending extends Answered {
   readonly completionTokens: number;
+  /** 0 where nothing was generated. */
   readonly tokensPerSecond: number;
+  /** Of the one model that answered. */
+  readonly generation?: GenerationResult;
 }
 
 /** Who answered, where that is not simply the domain of the decision. */
@@ -54,11 +70,21 @@ export interface Answered {
   readonly fallback?: { readonly domain: string; readonly code: string };
   /** What the domains that were asked agreed on. */
   readonly consensus?: Agreement;
+  /** The answer was given before, to the same prompt. */
+  readonly reused?: true;
 }
 
 export interface Chat {
   /** Streams one reply. Text arrives in pieces unless a plugin wants to see the whole reply first. */
   reply(request: ChatRequest): AsyncIterable<ChatEvent>;
+}
+
+/** A prompt as models get it. */
+interface Asked {
+  readonly messages: readonly ChatMessage[];
+  readonly request: ChatRequest;
+  /** Whether an answer given before may be said again. */
+  readonly reuse: boolean;
 }
 
 const NO_CRISIS: Crisis = { level: 'none', reasons: [] };
@@ -76,8 +102,21 @@ export const neutralAnalysis = (text: string): EmotionAnalysis => ({
 /** What plugins say around a reply; one that failed says nothing. */
 const spoken = (answers: readonly HookAnswer<string>[]): string => answers.flatMap((answer) => ('value' in answer && answer.value !== '' ? [answer.value] : [])).join('\n\n');
 
+type Cost = Pick<Ending, 'completionTokens' | 'tokensPerSecond'>;
+
+const costOf = ({ usage, timings }: GenerationResult, reused: boolean): Cost => ({ completionTokens: usage.completionTokens, tokensPerSecond: reused ? 0 : timings.decodeTokensPerSecond });
+
+/** What a generator returns, past what it yields. */
+async function returned<T>(generator: AsyncGenerator<unknown, T>): Promise<T> {
+  for (;;) {
+    const next = await generator.next();
+    if (next.done === true) return next.value;
+  }
+}
+
 export function createChat(services: ChatServices): Chat {
   const { hooks, emotion, router } = services;
+  const speeds = createSpeeds();
 
   async function decide(request: ChatRequest, question: string): Promise<{ analysis: EmotionAnalysis | null; route: RouteDecision | null; domain: string }> {
     const options = request.userId === undefined ? {} : { userId: request.userId };
@@ -86,7 +125,7 @@ export function createChat(services: ChatServices): Chat {
     const route = await router.route(question, {
       ...options,
       ...(analysis ? { emotion: analysis } : {}),
-      ...(request.domains ? { candidates: request.domains.map((name) => ({ name })) } : {}),
+      ...(request.domains ? { candidates: request.domains.map(speeds.candidate) } : {}),
     });
     return { analysis, route, domain: route.domain };
   }
@@ -110,6 +149,8 @@ export function createChat(services: ChatServices): Chat {
     const prompt = await hooks.waterfall('chat:prompt', asked, call);
     const before = spoken(await hooks.parallel('chat:before', asked, call));
     const withheld = hooks.has('chat:reply');
+    const calm = [analysis, route].every((found) => (found?.crisis.level ?? 'none') === 'none');
+    const ask: Asked = { messages: prompt.messages, request, reuse: calm && keepable(request.generate) && (request.reuse ?? repeatable(request.generate)) };
     const seen = async (answer: string, from: string): Promise<string> =>
       withheld ? (await hooks.waterfall('chat:reply', { text: answer, domain: from, userId, question: question.content }, call)).text : answer;
     const ended = async function* (text: string, from: string, end: Ending): AsyncGenerator<ChatEvent> {
@@ -117,34 +158,54 @@ export function createChat(services: ChatServices): Chat {
       if (after !== '') yield { type: 'text', text: `\n\n${after}` };
       yield { type: 'end', text: [before, text, after].filter((part) => part !== '').join('\n\n'), ...end };
     };
-    if (before !== '') yield { type: 'text', text: `${before}\n\n` };
+    // Said once there is an answer, or at least a model that will give one.
+    const opening = before === '' ? [] : [{ type: 'text', text: `${before}\n\n` } as const];
 
     const contenders = request.consensus === true ? (route?.contenders ?? []) : [];
     if (contenders.length > 1) {
-      const { text: chosen, ...end } = await agreed(request, prompt.messages, contenders);
+      const { text: chosen, ...end } = await agreed(ask, contenders);
       const text = await seen(chosen, end.consensus.domain);
+      yield* opening;
       yield { type: 'text', text };
       yield* ended(text, end.consensus.domain, end);
       return;
     }
     const { lease: taken, fallback } = await acquireOne([domain, ...(route?.fallback ? [route.fallback] : []), 'none'], request.signal);
     using lease = taken;
-    const generation = generationOf(lease, prompt.messages, request);
-    let text = '';
-    for await (const chunk of generation) {
-      text += chunk.text;
-      if (!withheld) yield { type: 'text', text: chunk.text };
-    }
-    const { usage, timings } = await generation.result;
-    if (withheld) {
-      text = await seen(text, domain);
-      yield { type: 'text', text };
-    }
-    yield* ended(text, domain, { completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond, ...(fallback && { fallback }) });
+    const from = fallback?.domain ?? domain;
+    yield { type: 'answering', domain: from, release: lease.releaseId, fallback };
+    if (!withheld) yield* opening;
+    const known = recall(lease, ask);
+    const generation = known ?? (yield* generated(lease, from, ask, withheld));
+    const text = await seen(generation.text, from);
+    if (withheld) yield* opening;
+    if (withheld || known) yield { type: 'text', text };
+    yield* ended(text, from, { ...costOf(generation, known !== undefined), generation, ...(fallback && { fallback }), ...(known && { reused: true }) });
   }
 
-  const generationOf = (lease: DomainLease, messages: readonly ChatMessage[], { generate, signal }: ChatRequest) =>
-    lease.model.generate([...messages], { ...generate, ...(lease.adapters && { adapters: lease.adapters }), ...(signal && { signal }) });
+  const keyOf = (lease: DomainLease, { messages, request }: Asked): string => answerKey(lease.identity, messages, { ...request.generate, adapters: lease.adapters });
+
+  /** What the model said to the same prompt before, where that may be said again. */
+  const recall = (lease: DomainLease, ask: Asked): GenerationResult | undefined => (ask.reuse ? services.answers?.get(keyOf(lease, ask)) : undefined);
+
+  /** A new answer. Its text is told as it comes, unless it is withheld. */
+  async function* generated(lease: DomainLease, domain: string, ask: Asked, withheld: boolean): AsyncGenerator<ChatEvent, GenerationResult> {
+    const { generate, signal } = ask.request;
+    const ended = speeds.asked(domain);
+    try {
+      const generation = lease.model.generate([...ask.messages], { ...generate, ...(lease.adapters && { adapters: lease.adapters }), ...(signal && { signal }) });
+      if (!withheld) for await (const chunk of generation) yield { type: 'text', text: chunk.text, chunk };
+      const result = await generation.result;
+      speeds.answered(domain, result.timings.decodeTokensPerSecond);
+      if (ask.reuse) services.answers?.set(keyOf(lease, ask), result);
+      return result;
+    } catch (error) {
+      lease.failed?.(error);
+      throw error;
+    } finally {
+      ended();
+    }
+  }
 
   /** A lease on the first domain's model that can be had; the error is the first one's where none can. */
   async function acquireOne(domains: readonly string[], signal: AbortSignal | undefined): Promise<{ readonly lease: DomainLease; readonly fallback?: Answered['fallback'] }> {
@@ -163,16 +224,17 @@ export function createChat(services: ChatServices): Chat {
   }
 
   /** One after the other, so that memory for one model is enough. A domain whose model fails is left out. */
-  async function agreed(request: ChatRequest, messages: readonly ChatMessage[], domains: readonly string[]): Promise<Ending & { readonly text: string; readonly consensus: Agreement }> {
-    const answers: { readonly domain: string; readonly text: string; readonly completionTokens: number; readonly tokensPerSecond: number }[] = [];
+  async function agreed(ask: Asked, domains: readonly string[]): Promise<Ending & { readonly text: string; readonly consensus: Agreement }> {
+    const answers: { readonly domain: string; readonly text: string; readonly cost: Cost }[] = [];
     let failure: unknown;
     for (const domain of domains) {
       try {
-        using lease = await services.acquire(domain, request.signal);
-        const { text, usage, timings } = await generationOf(lease, messages, request).result;
-        answers.push({ domain, text, completionTokens: usage.completionTokens, tokensPerSecond: timings.decodeTokensPerSecond });
+        using lease = await services.acquire(domain, ask.request.signal);
+        const known = recall(lease, ask);
+        const generation = known ?? (await returned(generated(lease, domain, ask, true)));
+        answers.push({ domain, text: generation.text, cost: costOf(generation, known !== undefined) });
       } catch (thrown) {
-        if (request.signal?.aborted) throw thrown;
+        if (ask.request.signal?.aborted) throw thrown;
         failure = thrown;
       }
     }
@@ -180,7 +242,7 @@ export function createChat(services: ChatServices): Chat {
     const consensus = await agree(answers, services.embedder);
     const chosen = answers.find(({ domain }) => domain === consensus.domain) ?? answers[0];
     if (chosen === undefined) throw failure;
-    return { text: chosen.text, completionTokens: answers.reduce((sum, { completionTokens }) => sum + completionTokens, 0), tokensPerSecond: chosen.tokensPerSecond, consensus };
+    return { text: chosen.text, completionTokens: answers.reduce((sum, { cost }) => sum + cost.completionTokens, 0), tokensPerSecond: chosen.cost.tokensPerSecond, consensus };
   }
 
   return { reply };

@@ -97,6 +97,7 @@ export async function openChatSession(context: CoreContext, files: readonly Serv
 
 /** Prints a reply as it comes, and the decision behind it as a note. */
 export async function showEvent(context: CoreContext, event: ChatEvent): Promise<void> {
+  if (event.type === 'answering') return;
   if (event.type === 'text') return context.print(event.text);
   if (event.type === 'end') {
     await context.print('\n');

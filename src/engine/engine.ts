@@ -114,7 +114,7 @@ class NativeEngine implements Engine {
       const onProgress = (progress: unknown) => options.onProgress?.((progress as { ratio: number }).ratio);
       const { data } = await startJob('engine.open', { runner, path: absolute, adapters, ...shape }, { signal, onProgress }).done;
       check();
-      const model = new NativeModel(absolute, { ...(data as Omit<ModelInfo, 'chatTemplate' | 'metadata' | 'adapters'>), ...fileInfo(file), adapters: Object.keys(adapters) }, runner, textReader(file));
+      const model = new NativeModel(absolute, { ...(data as Omit<ModelInfo, 'chatTemplate' | 'metadata' | 'adapters'>), ...fileInfo(file), adapters: Object.keys(adapters) }, runner, textReader(file), Object.keys(adapters).sort().map((name) => adapters[name] ?? ''));
       this.#forgetCollected();
       this.#models.set(runner, new WeakRef(model));
       return model;

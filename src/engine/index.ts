@@ -6,6 +6,6 @@ export { createEngine } from './engine.js';
 export { checkChatTemplate } from './template-check.js';
 export { ChatTemplate, CHATML, type TemplateInput } from './chat-template.js';
 export type {
-  ChatMessage, Chunk, DryOptions, EmbedOptions, Embeddings, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats,
+  ChatMessage, Chunk, DryOptions, EmbedOptions, Embeddings, Engine, GenerateOptions, Generation, GenerationResult, LoadOptions, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions,
   Score, ScoreOptions, SpecialToken, Timings, TokenCandidate, TokenizeOptions, TokenLogprob, Usage, XtcOptions,
 } from './types.js';

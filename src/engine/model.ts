@@ -1,13 +1,15 @@
 /** A loaded model over a native runner. */
+import { resolve } from 'node:path';
 import { TaraError } from '../errors.js';
 import { CHATML, ChatTemplate } from './chat-template.js';
 import { NativeGeneration } from './generation.js';
 import * as guard from './guard.js';
 import { nativeCall, startJob, type Job, type JobResult } from './jobs.js';
 import { COUNT_LIMIT, generationParams } from './sampling.js';
+import { modelIdentity, readState, writeState } from './state.js';
 import type { TextReader } from './text-reader.js';
 import type {
-  ChatMessage, EmbedOptions, Embeddings, GenerateOptions, Generation, Model, ModelInfo, ModelStats, Score, ScoreOptions, TokenizeOptions,
+  ChatMessage, EmbedOptions, Embeddings, GenerateOptions, Generation, Model, ModelInfo, ModelStats, SavedState, SaveStateOptions, Score, ScoreOptions, TokenizeOptions,
 } from './types.js';
 
 /** Cancels a runner's work, waits until it has freed everything, and forgets it. */
@@ -68,10 +70,13 @@ export class NativeModel implements Model {
   readonly #runner: number;
   readonly #reader: TextReader;
   readonly #template: ChatTemplate;
+  readonly #adapterFiles: readonly string[];
+  #identified: Promise<string> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(path: string, info: ModelInfo, runner: number, reader: TextReader) {
+  constructor(path: string, info: ModelInfo, runner: number, reader: TextReader, adapterFiles: readonly string[]) {
     this.path = path;
+    this.#adapterFiles = adapterFiles;
     this.info = info;
     this.#runner = runner;
     this.#reader = reader;
@@ -115,7 +120,7 @@ export class NativeModel implements Model {
   }
 
   /** The prompt as native input. A template's own start token goes: the tokenizer adds it. */
-  async #promptOf(prompt: string | Int32Array | readonly ChatMessage[], options: GenerateOptions): Promise<Input> {
+  async #promptOf(prompt: string | Int32Array | readonly ChatMessage[], options: SaveStateOptions): Promise<Input> {
     if (typeof prompt === 'string' || prompt instanceof Int32Array) {
       return inputOf(this.#reader, 'prompt', prompt, { addSpecial: options.addSpecial ?? true, parseSpecial: options.parseSpecial ?? true });
     }
@@ -152,6 +157,35 @@ export class NativeModel implements Model {
     const { dimensions, tokens } = data as { dimensions: number; tokens: number };
     const all = new Float32Array(blob ?? new ArrayBuffer(0));
     return { embeddings: texts.map((_, index) => all.slice(index * dimensions, (index + 1) * dimensions)), usage: { promptTokens: tokens } };
+  }
+
+  async saveState(path: string, prompt: string | Int32Array | readonly ChatMessage[], options: SaveStateOptions = {}): Promise<SavedState> {
+    const target = resolve(guard.text('path', path));
+    const adapters = adapterScales(this.info, options.adapters);
+    const { blob, params } = await this.#promptOf(prompt, options);
+    // The tokens as they are read, to be kept beside the state.
+    const tokens = params.tokenized
+      ? guard.tokens('prompt', prompt)
+      : new Int32Array((await this.#start('engine.tokenize', params, [blob], options).done).blob ?? new ArrayBuffer(0));
+    if (tokens.length === 0) throw new TaraError('TARA_PROMPT_EMPTY');
+    const { blob: state } = await this.#start('engine.save', { tokenized: true, adapters }, [bytesOf(tokens)], options).done;
+    const bytes = await writeState(target, await this.#identity(), { adapters, tokens, state: new Uint8Array(state ?? new ArrayBuffer(0)) });
+    return { tokens: tokens.length, bytes };
+  }
+
+  async loadState(path: string, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<{ readonly tokens: Int32Array }> {
+    const source = resolve(guard.text('path', path));
+    const { adapters, tokens, state } = await readState(source, await this.#identity());
+    try {
+      await this.#start('engine.restore', { tokenized: true, adapters: adapterScales(this.info, adapters) }, [bytesOf(tokens), state], options).done;
+    } catch (thrown) {
+      throw thrown instanceof TaraError && thrown.code === 'TARA_STATE_INVALID' ? new TaraError('TARA_STATE_INVALID', { ...thrown.fields, path: source }, { cause: thrown }) : thrown;
+    }
+    return { tokens };
+  }
+
+  #identity(): Promise<string> {
+    return (this.#identified ??= modelIdentity([this.path, ...this.#adapterFiles]));
   }
 
   stats(): ModelStats {

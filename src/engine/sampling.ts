@@ -1,13 +1,13 @@
 /** Options of a generation, checked, as native code takes them. */
 import { TaraError } from '../errors.js';
 import * as guard from './guard.js';
+import { schemaText } from './json-schema.js';
 import type { DryOptions, GenerateOptions, XtcOptions } from './types.js';
 
 const SEED_LIMIT = 2 ** 32 - 2;
 export const COUNT_LIMIT = 1 << 20;
-/** Characters of a grammar or of a schema's JSON, levels of a schema. */
+/** Characters. */
 const GRAMMAR_LIMIT = 1 << 18;
-const SCHEMA_DEPTH = 100;
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
 const object = (option: string, value: unknown): object => {
@@ -33,23 +33,10 @@ function xtcParams(value: XtcOptions | undefined): object | undefined {
   return { probability: guard.number('xtc.probability', probability, 0, 1) ?? 0, threshold: guard.number('xtc.threshold', threshold, 0, 1) ?? 0.1 };
 }
 
-const depthOf = (value: unknown, left: number): number =>
-  typeof value !== 'object' || value === null || left === 0 ? 0 : 1 + Math.max(0, ...Object.values(value).map((item) => depthOf(item, left - 1)));
-
-/** Throws TARA_JSON_SCHEMA_UNSUPPORTED for one that cannot be written as JSON or is too large. */
-function schemaText(value: unknown): string {
-  const schema = object('jsonSchema', value);
-  const unsupported = (reason: string) => new TaraError('TARA_JSON_SCHEMA_UNSUPPORTED', { reason });
-  if (depthOf(schema, SCHEMA_DEPTH + 1) > SCHEMA_DEPTH) throw unsupported(`more than ${SCHEMA_DEPTH} levels`);
-  const text = JSON.stringify(schema);
-  if (text.length > GRAMMAR_LIMIT) throw unsupported(`more than ${GRAMMAR_LIMIT} characters`);
-  return text;
-}
-
 function formParams(options: GenerateOptions): { readonly grammar?: string; readonly jsonSchema?: string } {
   const { grammar, jsonSchema } = options;
   if (grammar !== undefined && jsonSchema !== undefined) throw guard.refuse('grammar', 'cannot be given together with jsonSchema');
-  if (jsonSchema !== undefined) return { jsonSchema: schemaText(jsonSchema) };
+  if (jsonSchema !== undefined) return { jsonSchema: schemaText(object('jsonSchema', jsonSchema)) };
   if (grammar === undefined) return {};
   if (guard.text('grammar', grammar).trim() === '') throw new TaraError('TARA_GRAMMAR_INVALID', { reason: 'it is empty' });
   if (grammar.length > GRAMMAR_LIMIT) throw new TaraError('TARA_GRAMMAR_INVALID', { reason: `more than ${GRAMMAR_LIMIT} characters` });

@@ -252,6 +252,20 @@ export interface Embeddings {
   readonly usage: { readonly promptTokens: number };
 }
 
+export interface SaveStateOptions {
+  /** As in GenerateOptions. */
+  readonly adapters?: Readonly<Record<string, number>> | undefined;
+  readonly addSpecial?: boolean | undefined;
+  readonly parseSpecial?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SavedState {
+  readonly tokens: number;
+  /** Of the file. */
+  readonly bytes: number;
+}
+
 /** A loaded model. After dispose every call fails with TARA_DISPOSED. Errors common to all calls: TARA_ABORTED, TARA_OPTION_INVALID. */
 export interface Model extends AsyncDisposable {
   readonly path: string;
@@ -269,6 +283,10 @@ export interface Model extends AsyncDisposable {
   embedWithUsage(texts: readonly (string | Int32Array)[], options?: EmbedOptions): Promise<Embeddings>;
   /** How likely the model finds a text. Fails with TARA_CONTEXT_FULL, TARA_PROMPT_EMPTY. */
   score(text: string | Int32Array, options?: ScoreOptions): Promise<Score>;
+  /** Reads a prompt (or takes over what is known of it) and writes its keys and values to a file, whole or not at all. Fails with TARA_WRITE_FAILED, TARA_CONTEXT_FULL. */
+  saveState(path: string, prompt: string | Int32Array | readonly ChatMessage[], options?: SaveStateOptions): Promise<SavedState>;
+  /** Reads such a file into a slot: a generation whose prompt begins with its tokens, with the same adapters, takes them over. Fails with TARA_STATE_INVALID. */
+  loadState(path: string, options?: { readonly signal?: AbortSignal | undefined }): Promise<{ readonly tokens: Int32Array }>;
   stats(): ModelStats;
   /** Cancels what runs and frees the model; the same promise every time. */
   dispose(): Promise<void>;

@@ -3,7 +3,8 @@
  * One that failed several times within a while rests; when nothing else is left, the last resort is asked.
  */
 import { asTaraError, TaraError, type ErrorCode } from '../errors.js';
-import type { Lease } from './store.js';
+import type { LoadOptions } from '../engine/index.js';
+import type { Lease, ModelStore } from './store.js';
 
 export interface Replica {
   /** Unique among all replicas of a balancer. */
@@ -34,7 +35,16 @@ export interface ReplicaState {
   readonly resting: boolean;
 }
 
+/** A lease on a replica's model. Who finds that it fails says so before releasing it. */
+export interface BalancedLease extends Lease {
+  readonly replica: string;
+  /** Counts against the replica, unless the error is the request's own. */
+  failed(error: unknown): void;
+}
+
 export interface Balancer {
+  /** A lease on one of the replicas, on the next when that one cannot be had. Rejects as `run` does. */
+  acquire(replicas: readonly Replica[], signal?: AbortSignal): Promise<BalancedLease>;
   /** Runs `work` on one of the replicas, and on the next when that one fails. Rejects with the last one's error, or at once with an error that is the request's own. */
   run<T>(replicas: readonly Replica[], work: (lease: Lease, replica: string) => Promise<T>, signal?: AbortSignal): Promise<T>;
   states(): readonly ReplicaState[];
@@ -82,27 +92,65 @@ export function createBalancer({ failures = 3, windowMs = 60_000, restMs = 30_00
     state.restsUntil = time + restMs;
   }
 
-  return {
-    async run(replicas, work, signal) {
-      let last = new TaraError('TARA_NO_REPLICA');
-      for (const replica of order(replicas)) {
-        const state = stateOf(replica);
-        state.active += 1;
-        try {
-          using lease = await replica.acquire(signal);
-          const answer = await work(lease, replica.id);
-          state.answered += 1;
-          return answer;
-        } catch (thrown) {
-          last = asTaraError(thrown);
-          if (OF_THE_REQUEST.has(last.code)) throw last;
-          fail(state);
-        } finally {
-          state.active -= 1;
-        }
+  /** Counts as active until it is released; then as answered, unless it failed. */
+  async function leaseOf(replica: Replica, signal: AbortSignal | undefined): Promise<BalancedLease> {
+    const state = stateOf(replica);
+    state.active += 1;
+    let [held, blamed] = [true, false];
+    const end = () => {
+      held = false;
+      state.active -= 1;
+    };
+    const failed = (thrown: unknown) => {
+      if (!held || blamed) return;
+      blamed = true;
+      if (!OF_THE_REQUEST.has(asTaraError(thrown).code)) fail(state);
+    };
+    try {
+      const lease = await replica.acquire(signal);
+      const release = () => {
+        if (!held) return;
+        if (!blamed) state.answered += 1;
+        end();
+        lease.release();
+      };
+      return { model: lease.model, identity: lease.identity, replica: replica.id, failed, release, [Symbol.dispose]: release };
+    } catch (thrown) {
+      failed(thrown);
+      end();
+      throw thrown;
+    }
+  }
+
+  async function run<T>(replicas: readonly Replica[], work: (lease: BalancedLease) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    let last = new TaraError('TARA_NO_REPLICA');
+    for (const replica of order(replicas)) {
+      try {
+        return await work(await leaseOf(replica, signal));
+      } catch (thrown) {
+        last = asTaraError(thrown);
+        if (OF_THE_REQUEST.has(last.code)) throw last;
       }
-      throw last;
-    },
+    }
+    throw last;
+  }
+
+  return {
+    acquire: (replicas, signal) => run(replicas, (lease) => Promise.resolve(lease), signal),
+    run: (replicas, work, signal) =>
+      run(replicas, async (lease) => {
+        using held = lease;
+        try {
+          return await work(held, held.replica);
+        } catch (thrown) {
+          held.failed(thrown);
+          throw thrown;
+        }
+      }, signal),
     states: () => [...states].map(([id, { active, answered, failed, restsUntil }]) => ({ id, active, answered, failed, resting: restsUntil > now() })),
   };
 }
+
+/** Replicas of one model in a store: each loaded by itself, their weights shared. They are named by the model's path and a number. */
+export const replicasOf = (store: ModelStore, path: string, count: number, options: LoadOptions = {}): readonly Replica[] =>
+  Array.from({ length: count }, (_, replica) => ({ id: `${path}#${replica}`, acquire: (signal) => store.acquire(path, { ...options, replica, ...(signal && { signal }) }) }));

@@ -3,9 +3,9 @@
  * memory is wanted; which replica of a model answers; which file of a build answers in a domain; a model's mean token loss on a domain's own lines; and the
  * embedder, which computes the vector of a text once. May import engine, formats, kernel and errors.
  */
-export { createBalancer, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './balancer.js';
+export { createBalancer, replicasOf, type BalancedLease, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './balancer.js';
 export { createEmbedder, type EmbedderOptions } from './embedder.js';
 export { LOSS_TOKENS, domainLoss, itemTokens, lossTokens, readLossItems, tokenLoss, type DomainLoss, type LossItem, type LossOptions } from './loss.js';
 export { servedDomains, servedIn, type Served, type ServedFile } from './served.js';
-export { createModelStore, type Lease, type ModelStore, type ModelStoreOptions } from './store.js';
+export { createModelStore, type AcquireOptions, type Lease, type ModelStore, type ModelStoreOptions } from './store.js';
 export { bitsPerByte, textBits, type TextBits } from './bits.js';

@@ -17,36 +17,59 @@ export interface ModelStoreOptions {
   readonly waitMs?: number;
 }
 
+export interface AcquireOptions extends LoadOptions {
+  /** Which of several loads of the same file, each with a context of its own; 0 when omitted. */
+  readonly replica?: number;
+}
+
 /** The right to use a model until `release`; releasing twice is harmless. */
 export interface Lease {
   readonly model: Model;
+  /** Names the model, its file as it was loaded, and how it was loaded: what two leases with the same one say is the same. */
+  readonly identity: string;
   release(): void;
   [Symbol.dispose](): void;
 }
 
 export interface ModelStore {
   /** Loads the model unless it is loaded already. Rejects as engine.load does; with a budget also with TARA_MODEL_TOO_LARGE and TARA_MEMORY_BUSY. */
-  acquire(path: string, options?: LoadOptions): Promise<Lease>;
+  acquire(path: string, options?: AcquireOptions): Promise<Lease>;
   /** Unloads everything; leases in use end with TARA_DISPOSED, and so do those who wait. */
   close(): Promise<void>;
 }
 
 interface Resident {
   readonly key: string;
+  readonly identity: string;
   readonly bytes: number;
   readonly model: Promise<Model>;
   leases: number;
   lastUse: number;
 }
 
-interface Waiter {
+/** A model to load. */
+interface Wanted {
   readonly path: string;
   readonly key: string;
+  readonly identity: string;
   readonly bytes: number;
   readonly shape: LoadOptions;
+}
+
+interface Waiter extends Wanted {
+  readonly since: number;
   admit(resident: Resident): void;
   reject(error: TaraError): void;
 }
+
+/** A file as it is now; the engine says what is wrong with one that is not there. */
+const stampOf = async (path: string): Promise<{ readonly bytes: number; readonly stamp: string }> => {
+  const { size, mtimeMs, ino } = await stat(path).catch(() => ({ size: 0, mtimeMs: 0, ino: 0 }));
+  return { bytes: size, stamp: `${resolve(path)} ${size} ${mtimeMs} ${ino}` };
+};
+
+/** Share of its time after which a waiter goes before all who come later, also those whose model is loaded: else that model might never leave. */
+const PATIENCE = 0.25;
 
 /** The promise, or TARA_ABORTED as soon as the signal fires. */
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -111,8 +134,8 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
   };
 
   /** Enters a model as loading. The caller takes its lease before anything else can happen. */
-  const enter = (path: string, key: string, bytes: number, shape: LoadOptions): Resident => {
-    const resident: Resident = { key, bytes, model: engine.load(path, shape), leases: 0, lastUse: 0 };
+  const enter = ({ path, key, identity, bytes, shape }: Wanted): Resident => {
+    const resident: Resident = { key, identity, bytes, model: engine.load(path, shape), leases: 0, lastUse: 0 };
     residents.set(key, resident);
     resident.model.catch(() => {
       if (residents.get(key) === resident) residents.delete(key);
@@ -133,11 +156,11 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
       const resident = residents.get(first.key);
       if (resident === undefined && !hasRoom(first.bytes)) return;
       waiting.shift();
-      first.admit(take(resident ?? enter(first.path, first.key, first.bytes, first.shape)));
+      first.admit(take(resident ?? enter(first)));
     }
   }
 
-  function wait(path: string, key: string, bytes: number, shape: LoadOptions, signal: AbortSignal | undefined): Promise<Resident> {
+  function wait(wanted: Wanted, signal: AbortSignal | undefined): Promise<Resident> {
     return new Promise((resolvePromise, reject) => {
       const leave = () => {
         clearTimeout(timer);
@@ -146,7 +169,7 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
         if (at >= 0) waiting.splice(at, 1);
       };
       const waiter: Waiter = {
-        path, key, bytes, shape,
+        ...wanted, since: performance.now(),
         admit(resident) {
           leave();
           resolvePromise(resident);
@@ -158,7 +181,7 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
           pump();
         },
       };
-      const timer = setTimeout(() => waiter.reject(new TaraError('TARA_MEMORY_BUSY', { path, seconds: waitMs / 1000 })), waitMs);
+      const timer = setTimeout(() => waiter.reject(new TaraError('TARA_MEMORY_BUSY', { path: wanted.path, seconds: waitMs / 1000 })), waitMs);
       const abort = () => waiter.reject(new TaraError('TARA_ABORTED'));
       signal?.addEventListener('abort', abort, { once: true });
       waiting.push(waiter);
@@ -172,7 +195,7 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
       held = false;
       give(resident);
     };
-    return { model, release, [Symbol.dispose]: release };
+    return { model, identity: resident.identity, release, [Symbol.dispose]: release };
   };
 
   const give = (resident: Resident): void => {
@@ -181,26 +204,27 @@ export function createModelStore(engine: Engine, { idleBytes = totalmem() / 4, b
     pump();
   };
 
-  /** A resident with the caller's lease on it. */
-  async function admitted(path: string, key: string, shape: LoadOptions, signal: AbortSignal | undefined): Promise<Resident> {
-    const known = residents.get(key);
-    if (known !== undefined) return take(known);
-    const bytes = await stat(path).then(({ size }) => size, () => 0);
+  /** A resident with the caller's lease on it. A file that was replaced is another model. */
+  async function admitted(path: string, replica: number, shape: LoadOptions, signal: AbortSignal | undefined): Promise<Resident> {
+    const [{ bytes, stamp }, ...adapters] = await Promise.all([stampOf(path), ...Object.values(shape.adapters ?? {}).map(stampOf)]);
+    const identity = JSON.stringify([stamp, adapters.map((file) => file.stamp), { ...shape, onProgress: undefined }]);
+    const key = `${replica} ${identity}`;
     if (signal?.aborted) throw new TaraError('TARA_ABORTED');
     if (closed) throw new TaraError('TARA_DISPOSED', { what: 'the model store' });
     if (bytes > budgetBytes) throw new TaraError('TARA_MODEL_TOO_LARGE', { path, bytes, budget: budgetBytes });
     // Nothing may come between this look-up and the lease, or two callers would load twice, or one would lose its model.
-    const loading = residents.get(key);
-    if (loading !== undefined) return take(loading);
-    return waiting.length === 0 && hasRoom(bytes) ? take(enter(path, key, bytes, shape)) : wait(path, key, bytes, shape, signal);
+    const known = residents.get(key);
+    const first = waiting[0];
+    if (known !== undefined && (first === undefined || performance.now() - first.since < PATIENCE * waitMs)) return take(known);
+    const wanted: Wanted = { path, key, identity, bytes, shape };
+    return first === undefined && hasRoom(bytes) ? take(enter(wanted)) : wait(wanted, signal);
   }
 
   return {
     async acquire(path, options = {}) {
       if (closed) throw new TaraError('TARA_DISPOSED', { what: 'the model store' });
-      const { signal, ...shape } = options;
-      const key = JSON.stringify([resolve(path), { ...shape, onProgress: undefined }]);
-      const resident = await admitted(path, key, shape, signal);
+      const { signal, replica = 0, ...shape } = options;
+      const resident = await admitted(path, replica, shape, signal);
       try {
         // One caller's signal must not end a load that others wait for.
         return leaseOf(resident, await untilAborted(resident.model, signal));

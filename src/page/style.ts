@@ -40,7 +40,7 @@ table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:ta
 th,td{padding:7px 8px;text-align:right;white-space:nowrap;border-bottom:1px solid var(--line)}
 thead th{color:var(--muted);font-weight:600;vertical-align:bottom;white-space:normal}
 th:first-child,table.text td,table.text th{text-align:left}
-table.text td{white-space:normal;overflow-wrap:anywhere;vertical-align:top}
+table.text td{white-space:normal;overflow-wrap:break-word;vertical-align:top}
 table.text tbody th{vertical-align:top}
 tbody th{font-weight:600}
 small{display:block;font-weight:400;font-size:12px;color:var(--muted)}

@@ -37,7 +37,7 @@ const services = (texts: Readonly<Record<string, string>>): ChatServices => ({
     if (text === undefined) return Promise.reject(new TaraError('TARA_MODEL_LOAD', { path: domain, reason: 'made to fail' }));
     const result = Promise.resolve({ text, usage: { completionTokens: 1 }, timings: { decodeTokensPerSecond: 1 } });
     const model = { generate: () => ({ result, async *[Symbol.asyncIterator]() { yield { text }; } }) };
-    return Promise.resolve({ model: model as never, release() {}, [Symbol.dispose]() {} });
+    return Promise.resolve({ model: model as never, identity: domain, release() {}, [Symbol.dispose]() {} });
   },
 });
 

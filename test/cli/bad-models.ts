@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { encodeHeader, headerEntry, readGguf, type HeaderEntry } from '../../src/formats/index.js';
 import { gguf } from '../formats/helpers.js';
 import { bytesOf, random, weights, writeGguf } from '../plan/synthetic.js';
+import { bytePairs } from '../support/tiny-model.js';
 
 export const MALFORMED = fileURLToPath(new URL('../fixtures/malformed/', import.meta.url));
 /** Q8_0, 32 wide, one layer, 260 tokens, a chat template. */
@@ -25,9 +26,10 @@ export async function withKeys(path: string, keys: Readonly<Record<string, numbe
   return path;
 }
 
-/** 24 million weights in bf16 without a vocabulary: IQ3_S takes one thread many seconds. Modules are named in slowAdapter. */
+/** 24 million weights in bf16 with a vocabulary of bytes: IQ3_S takes one thread many seconds. */
 export async function slowModel(path: string): Promise<string> {
-  const [width, ff, layers, vocab] = [1024, 2816, 2, 64];
+  const { tokens, entries } = bytePairs(['h e']);
+  const [width, ff, layers, vocab] = [1024, 2816, 2, tokens.length];
   const tile = bytesOf(weights(width * 64, random(3)), 'bf16');
   const shapes: [string, ...number[]][] = [['token_embd.weight', width, vocab], ['output_norm.weight', width]];
   for (let layer = 0; layer < layers; layer++) {
@@ -40,7 +42,8 @@ export async function slowModel(path: string): Promise<string> {
   return writeGguf(path, [
     text('general.architecture', 'llama'), u32('llama.block_count', layers), u32('llama.context_length', 128), u32('llama.embedding_length', width), u32('llama.feed_forward_length', ff),
     u32('llama.attention.head_count', 16), u32('llama.attention.head_count_kv', 8), u32('llama.vocab_size', vocab),
-    { key: 'llama.attention.layer_norm_rms_epsilon', type: 'float32', value: 1e-5 }, text('tokenizer.ggml.model', 'no_vocab'),
+    { key: 'llama.attention.layer_norm_rms_epsilon', type: 'float32', value: 1e-5 },
+    { key: 'tokenizer.ggml.tokens', type: 'array', value: { of: 'string', items: [...tokens] } }, ...entries,
   ], shapes.map(([name, ...ne]) => {
     if (ne.length === 1) return { name, ne, type: 'f32' as const, bytes: bytesOf(new Float32Array(width).fill(1), 'f32') };
     const bytes = new Uint8Array(2 * (ne[0] ?? 0) * (ne[1] ?? 0));

@@ -11,7 +11,7 @@ async function loads(file: string): Promise<string[]> {
   return [...text.matchAll(/^(?:import|export)\s+(?!type\b)(?:[^'";]*?from\s+)?'([^']+)';$/gm)].map((match) => match[1] ?? '');
 }
 
-it('plugin.ts loads nothing but contract files and errors', async () => {
+it('plugin.ts loads nothing but contract files, the cache and errors', async () => {
   const seen = new Set<string>();
   const visit = async (file: string): Promise<void> => {
     if (seen.has(file)) return;
@@ -24,7 +24,7 @@ it('plugin.ts loads nothing but contract files and errors', async () => {
   };
   await visit(join(src, 'plugin.ts'));
   expect([...seen].map((file) => file.slice(src.length)).sort()).toEqual(
-    ['errors.ts', 'kernel/capabilities.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'plugin.ts'].sort(),
+    ['errors.ts', 'kernel/capabilities.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'lru.ts', 'plugin.ts'].sort(),
   );
 });
 

@@ -37,7 +37,7 @@ function watched(file = path): Embedder {
         return lease.model.embed(texts);
       };
       const { info } = lease.model;
-      return { model: { info, embed, tokenize: (...input: Parameters<Model['tokenize']>) => lease.model.tokenize(...input) } as Model, release, [Symbol.dispose]: release };
+      return { model: { info, embed, tokenize: (...input: Parameters<Model['tokenize']>) => lease.model.tokenize(...input) } as Model, identity: lease.identity, release, [Symbol.dispose]: release };
     },
   });
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Engine, Model } from '../../src/engine/index.js';
 import { TaraError } from '../../src/errors.js';
-import { createBalancer, createModelStore, type ModelStore, type Replica } from '../../src/models/index.js';
+import { createBalancer, createModelStore, replicasOf, type Replica } from '../../src/models/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'tara-store-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -104,11 +104,62 @@ describe('a memory budget', () => {
     held.release();
   });
 
+  it('is shared fairly: a model in constant use leaves for one that waited long', async () => {
+    const { engine } = fakeEngine(sizes);
+    const store = createModelStore(engine, { budgetBytes: 100, waitMs: 2000 });
+    let served = false;
+    // Two users of one model whose leases always overlap.
+    const busy = [0, 1].map(async () => {
+      while (!served) {
+        const lease = await store.acquire(a);
+        for (let left = 3; left > 0 && !served; left -= 1) await turn();
+        lease.release();
+      }
+    });
+    await turn();
+    (await store.acquire(b)).release();
+    served = true;
+    await Promise.all(busy);
+    await store.close();
+  });
+
   it('refuses at once what never fits', async () => {
     const { engine, state } = fakeEngine(sizes);
     const store = createModelStore(engine, { budgetBytes: 99 });
     await expect(store.acquire(a)).rejects.toMatchObject({ code: 'TARA_MODEL_TOO_LARGE' });
     expect(state.loads).toBe(0);
+  });
+});
+
+describe('a lease', () => {
+  it('is on the file as it is now', async () => {
+    const { engine, state } = fakeEngine(sizes);
+    const store = createModelStore(engine);
+    const path = fileOf('replaced.gguf', 10);
+    const first = await store.acquire(path);
+    expect((await store.acquire(path)).identity).toBe(first.identity);
+    expect((await store.acquire(path, { contextSize: 64 })).identity).not.toBe(first.identity);
+    truncateSync(path, 20);
+    const second = await store.acquire(path);
+    expect(second.identity).not.toBe(first.identity);
+    expect(second.model).not.toBe(first.model);
+    expect(state.loads).toBe(3);
+    await store.close();
+  });
+
+  it('of another replica is on another load of the same model', async () => {
+    const { engine, state } = fakeEngine(sizes);
+    const store = createModelStore(engine);
+    const balancer = createBalancer({ random: () => 0 });
+    const two = replicasOf(store, a, 2);
+    const [first, second] = [await balancer.acquire(two), await balancer.acquire(two)];
+    expect(new Set([first.replica, second.replica])).toEqual(new Set([`${a}#0`, `${a}#1`]));
+    expect(first.identity).toBe(second.identity);
+    expect(first.model).not.toBe(second.model);
+    expect(state.loads).toBe(2);
+    first.release();
+    second.release();
+    await store.close();
   });
 });
 
@@ -118,47 +169,64 @@ function generator(seed: number): () => number {
   return () => (state = (state * 1103515245 + 12345) % 2147483648) / 2147483648;
 }
 
-const replicaOf = (store: ModelStore, path: string): Replica => ({ id: path, acquire: (signal) => store.acquire(path, signal ? { signal } : {}) });
-
 describe('thousands of requests at once, while models fail, are slow, load and leave', () => {
   it.each([1, 2, 3])('lose none and never stand still (seed %i)', async (seed) => {
     const random = generator(seed);
-    const { engine, state } = fakeEngine(sizes, { fails: () => random() < 0.2, turns: () => Math.floor(random() * 4) });
+    const [last = '', ...others] = paths;
+    const { engine, state } = fakeEngine(sizes, { fails: (path) => path !== last && random() < 0.2, turns: () => Math.floor(random() * 4) });
     const store = createModelStore(engine, { budgetBytes: 200, idleBytes: 100 });
-    const balancer = createBalancer({ random, failures: 3, windowMs: 50, restMs: 5 });
+    const [lastResort] = replicasOf(store, last, 1);
+    const balancer = createBalancer({ random, failures: 3, windowMs: 50, restMs: 5, ...(lastResort && { lastResort }) });
+    const wait = async (most: number) => { for (let left = Math.floor(random() * most); left > 0; left -= 1) await turn(); };
+    const use = async (model: Model, by: number) => {
+      state.inUse.set(model, (state.inUse.get(model) ?? 0) + 1);
+      await wait(3);
+      state.inUse.set(model, (state.inUse.get(model) ?? 0) - 1);
+      if (by !== 0 && random() < 0.05) throw new TaraError('TARA_INTERNAL', { reason: 'made to fail' });
+    };
     const requests = 3000;
-    let [answered, failed, aborted] = [0, 0, 0];
-    await Promise.all(
+    const outcomes = await Promise.all(
       Array.from({ length: requests }, async (_, i) => {
-        for (let left = Math.floor(random() * 20); left > 0; left -= 1) await turn();
+        await wait(20);
         const controller = new AbortController();
         if (i % 50 === 0) controller.abort();
+        const mine = others.filter((_path, j) => (i + j) % 3 !== 0).flatMap((path) => replicasOf(store, path, 1));
         try {
-          await balancer.run(paths.filter((_path, j) => (i + j) % 4 !== 0).map((path) => replicaOf(store, path)), async ({ model }) => {
-            state.inUse.set(model, (state.inUse.get(model) ?? 0) + 1);
-            for (let left = Math.floor(random() * 3); left > 0; left -= 1) await turn();
-            state.inUse.set(model, (state.inUse.get(model) ?? 0) - 1);
-            if (random() < 0.05) throw new TaraError('TARA_INTERNAL', { reason: 'made to fail' });
-          }, controller.signal);
-          answered += 1;
+          // Half of them hold a lease, as who streams an answer does.
+          if (i % 2 === 0) return await balancer.run(mine, async ({ model }, replica) => (await use(model, replica === lastResort?.id ? 0 : 1), 'answered' as const), controller.signal);
+          using lease = await balancer.acquire(mine, controller.signal);
+          await use(lease.model, 0);
+          return 'answered';
         } catch (error) {
-          if ((error as TaraError).code === 'TARA_ABORTED') aborted += 1;
-          else failed += 1;
+          return (error as TaraError).code;
         }
       }),
     );
-    expect(answered + failed + aborted).toBe(requests);
-    expect(answered).toBeGreaterThan(requests * 0.9);
+    // The last resort never fails: whoever was not aborted has an answer.
+    expect(outcomes.filter((outcome) => outcome === 'TARA_ABORTED')).toHaveLength(requests / 50);
+    expect(outcomes.filter((outcome) => outcome === 'answered')).toHaveLength(requests - requests / 50);
     expect(state.most).toBeLessThanOrEqual(200);
     expect(state.disposedInUse).toBe(0);
     expect(balancer.states().map(({ active }) => active)).toEqual([0, 0, 0, 0]);
+    expect(balancer.states().reduce((sum, { failed }) => sum + failed, 0)).toBeGreaterThan(0);
     await store.close();
     expect(state.loaded).toBe(0);
+  });
+
+  it('end with an error each where every model fails', async () => {
+    const { engine, state } = fakeEngine(sizes, { fails: () => true });
+    const store = createModelStore(engine, { budgetBytes: 200 });
+    const balancer = createBalancer({ restMs: 1 });
+    const all = paths.flatMap((path) => replicasOf(store, path, 1));
+    const outcomes = await Promise.all(Array.from({ length: 1000 }, () => balancer.acquire(all).catch((error: unknown) => (error as TaraError).code)));
+    expect(new Set(outcomes)).toEqual(new Set(['TARA_MODEL_LOAD']));
+    expect([state.loaded, ...balancer.states().map(({ active }) => active)]).toEqual([0, 0, 0, 0, 0]);
+    await store.close();
   });
 });
 
 describe('replicas', () => {
-  const lease = { model: {} as Model, release() {}, [Symbol.dispose]() {} };
+  const lease = { model: {} as Model, identity: 'x', release() {}, [Symbol.dispose]() {} };
   const good = (id: string): Replica => ({ id, acquire: () => Promise.resolve(lease) });
   const bad = (id: string): Replica => ({ id, acquire: () => Promise.reject(new TaraError('TARA_MODEL_LOAD', { path: id, reason: 'no' })) });
   const name = (_: unknown, id: string) => Promise.resolve(id);
@@ -197,6 +265,21 @@ describe('replicas', () => {
     const resting = createBalancer({ failures: 1 });
     await expect(resting.run([bad('x')], name)).rejects.toMatchObject({ code: 'TARA_MODEL_LOAD' });
     await expect(resting.run([bad('x')], name)).rejects.toMatchObject({ code: 'TARA_MODEL_LOAD' });
+  });
+
+  it('whose lease turns out to fail rest too; an error of the request is nobody\'s fault', async () => {
+    const balancer = createBalancer({ failures: 1 });
+    const lease = await balancer.acquire([good('x')]);
+    lease.failed(new TaraError('TARA_ABORTED'));
+    lease.release();
+    lease.release();
+    expect(balancer.states()).toEqual([{ id: 'x', active: 0, answered: 0, failed: 0, resting: false }]);
+    const second = await balancer.acquire([good('x')]);
+    second.failed(new Error('decoding failed'));
+    second.failed(new Error('once more'));
+    second.release();
+    expect(balancer.states()).toEqual([{ id: 'x', active: 0, answered: 0, failed: 1, resting: true }]);
+    expect((await balancer.acquire([good('x'), good('y')])).replica).toBe('y');
   });
 
   it('are not blamed for what is wrong with the request', async () => {

@@ -365,6 +365,16 @@ describe('the copy', () => {
     expect(existsSync(`${root}-out`)).toBe(false);
   });
 
+  test('thousands of files are copied whole, and made durable together', async () => {
+    const root = makeModel();
+    for (let index = 0; index < 3000; index++) write(root, `docs/${index % 7}/${index}.md`, `file ${index}`);
+    const report = await copyOf(root);
+    expect(report.valid).toBe(true);
+    const lines = execFileSync('sha256sum', ['-c', '--quiet', `${basename(root)}-out.sha256`], { cwd: dirname(root), encoding: 'utf8' });
+    expect(lines).toBe('');
+    expect(Object.keys(exactTree(`${root}-out`)).length).toBe(Object.keys(exactTree(root)).length);
+  });
+
   test('the report file holds the report', async () => {
     const root = makeModel();
     const reportPath = join(dirname(root), 'report.json');

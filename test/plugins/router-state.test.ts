@@ -1,14 +1,13 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createTestHost, fakeEmotion, service, type TestHost } from 'tara-gguf/testing';
-import { embedder, emotion, router, stateFolder, type Embedder, type EmotionAnalysis } from 'tara-gguf/plugin';
+import { createLru, embedder, emotion, router, stateFolder, type Embedder, type EmotionAnalysis } from 'tara-gguf/plugin';
 import plugin from '../../plugins/router/index.js';
 import type { RouteEvent } from '../../plugins/router/explained.js';
 import type { RouterService } from '../../plugins/router/service.js';
 import { createHistories } from '../../plugins/router/state/history.js';
-import { createLru } from '../../plugins/router/state/lru.js';
 import { followUpOf } from '../../plugins/router/text/follow-up.js';
 
 const homes: string[] = [];
@@ -48,6 +47,22 @@ describe('the cache of decisions', () => {
     expect((await routes.route('Why is my query slow?', { candidates: [{ name: 'technology', healthy: false }, { name: 'business' }] })).domain).not.toBe('technology');
     routes.customScoringFunction = (domain) => (domain === 'creative' ? 1 : 0);
     expect(await routes.route('Why is my query slow?')).toMatchObject({ cache: 'miss', domain: 'creative' });
+  });
+
+  it('holds nothing of a table that changed under it', async () => {
+    const { host, routes } = await start();
+    const text = 'When should I prune my hydrangea?';
+    await routes.route(text);
+    expect(await routes.route(text)).toMatchObject({ cache: 'hit', domain: expect.not.stringMatching('gardening') as unknown });
+    await host.run('domain-examples', ['add', 'gardening', 'How do I prune roses?', 'My hydrangea has brown leaves', 'When do tulips bloom?']);
+    // The file is looked at once a second.
+    const clock = vi.spyOn(performance, 'now').mockReturnValue(performance.now() + 2000);
+    try {
+      expect(await routes.route(text)).toMatchObject({ cache: 'miss', domain: 'gardening' });
+      expect(await routes.route(text)).toMatchObject({ cache: 'hit', domain: 'gardening' });
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('never holds a crisis', async () => {

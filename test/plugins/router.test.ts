@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { createTestHost, fakeEmotion, service, type TestHost } from 'tara-gguf/testing';
-import { definePlugin, emotion, router, type EmotionAnalysis } from 'tara-gguf/plugin';
+import { definePlugin, embedder, emotion, router, type EmotionAnalysis } from 'tara-gguf/plugin';
+import { createEngine } from '../../src/engine/index.js';
+import { createEmbedder, createModelStore } from '../../src/models/index.js';
 import emotionPlugin from '../../plugins/emotion/index.js';
 import plugin from '../../plugins/router/index.js';
 import type { Explained } from '../../plugins/router/explained.js';
@@ -42,6 +44,10 @@ describe('which domain answers', () => {
     expect(await accuracy(rows(here('router-lines.tsv')))).toBeGreaterThanOrEqual(0.85);
   });
 
+  it('holds in other styles: keywords, rambling, forum posts, typing errors, words of other domains', async () => {
+    expect(await accuracy(rows(here('router-styles.tsv')).slice(1))).toBeGreaterThanOrEqual(0.75);
+  });
+
   it.skipIf(!existsSync(shared('handwritten/routing.tsv')))('holds its measured accuracy on the handwritten set (skipped without ../shared)', async () => {
     expect(await accuracy(rows(shared('handwritten/routing.tsv')).slice(1))).toBeGreaterThanOrEqual(0.8);
   });
@@ -56,20 +62,34 @@ describe('which domain answers', () => {
   });
 });
 
+const SIX: readonly (readonly [string, string])[] = [
+  ['This is a medical emergency, my father collapsed and is not breathing', 'healthcare'],
+  ['How do I increase the revenue of my company?', 'business'],
+  ['Help me understand this algebra homework', 'education'],
+  ['Write a short story about a dragon', 'creative'],
+  ['How can I motivate my team after layoffs?', 'leadership'],
+  ['Why does my server return an error after the software update?', 'technology'],
+];
+
 describe('the six tests of the original', () => {
-  it.each([
-    ['This is a medical emergency, my father collapsed and is not breathing', 'healthcare'],
-    ['How do I increase the revenue of my company?', 'business'],
-    ['Help me understand this algebra homework', 'education'],
-    ['Write a short story about a dragon', 'creative'],
-    ['How can I motivate my team after layoffs?', 'leadership'],
-    ['Why does my server return an error after the software update?', 'technology'],
-  ])('%s -> %s', async (text, domain) => {
-    const decision = await route(text);
+  const holds = (decision: Explained, domain: string) => {
     expect(decision.domain).toBe(domain);
     expect(decision.confidence).toBeGreaterThan(0.5);
     expect(decision.fallback).not.toBe(domain);
-  });
+  };
+  it.each(SIX)('%s -> %s', async (text, domain) => holds(await route(text), domain));
+
+  const encoder = process.env['TARA_EMBEDDING_MODEL'];
+  it.skipIf(encoder === undefined)('hold by sentence embedding (skipped unless TARA_EMBEDDING_MODEL names a GGUF)', async () => {
+    const store = createModelStore(createEngine());
+    const routes = (await start({}, [emotionPlugin, plugin], { services: [service(embedder, () => createEmbedder(encoder ?? '', store))] })).use(router) as RouterService;
+    for (const [text, domain] of SIX) {
+      const decision = await routes.route(text);
+      expect(decision.reading).toBe('embedding');
+      holds(decision, domain);
+    }
+    await store.close();
+  }, 300_000);
 });
 
 describe('hard rules', () => {
@@ -209,6 +229,8 @@ describe('the command route', () => {
     const explained = await both.run('route', ['--explain', 'fix my python code']);
     expect(explained.text).toMatch(/technology .*keywords .*python/);
     expect(explained.json).toHaveProperty('rule', 'score');
+    expect(explained.text).toMatch(/caches hit so far: decisions \d+ of \d+, emotions \d+ of \d+/);
+    expect(explained.json).toHaveProperty('caches.decisions.size');
     expect((await both.run('route', ['--file', here('router-lines.tsv')])).text.split('\n')).toHaveLength(36);
     await expect(both.run('route', [])).rejects.toMatchObject({ code: 'TARA_USAGE' });
   });

@@ -11,15 +11,17 @@ import type { StoredFile } from './write.js';
 export interface ReadBackOptions {
   readonly work: Work;
   readonly signal: AbortSignal | undefined;
+  /** Tensor hashes of files that the target serves already, by the file's SHA-256: the same bytes have the same tensors. */
+  readonly known: ReadonlyMap<string, TensorHashes>;
   onFile(path: string, fraction: number): void;
 }
 
-async function one(target: string, release: string, folder: string, { path, bytes, sha256 }: StoredFile, { work, signal, onFile }: ReadBackOptions): Promise<readonly [string, TensorHashes | undefined]> {
+async function one(target: string, release: string, folder: string, { path, bytes, sha256 }: StoredFile, { work, signal, known, onFile }: ReadBackOptions): Promise<readonly [string, TensorHashes | undefined]> {
   const full = join(folder, ...path.split('/'));
   // Side by side: with a core for each, the tensors' hashes cost no time.
   const [digest, tensors] = await Promise.all([
     work.hash(full, { signal, onBytes: (done) => onFile(path, bytes === 0 ? 1 : done / bytes) }),
-    path.endsWith('.gguf') ? tensorHashes(full, work, { signal }) : undefined,
+    path.endsWith('.gguf') ? known.get(sha256) ?? tensorHashes(full, work, { signal }) : undefined,
   ]);
   const fault = 'fault' in digest ? digest.fault : digest.sha256 === sha256 ? undefined : `its bytes are not those that were written (${(await lstat(full)).size} bytes)`;
   if (fault !== undefined) {

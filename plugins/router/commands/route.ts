@@ -10,8 +10,12 @@ const isExplained = (decision: RouteDecision): decision is Explained => 'explana
 /** The fields that --json promises; the rest only with --explain. */
 const plain = ({ text, domain, confidence, scores, fallback, crisis }: RouteDecision): RouteDecision => ({ text, domain, confidence, scores, fallback, crisis });
 
+type Stats = ReturnType<RouterService['stats']>;
+
+const hitsOf = ({ hits, misses }: Stats['decisions']): string => `${hits} of ${hits + misses}`;
+
 /** One line, and with `explain` a table of every part. */
-export function render(decision: RouteDecision, explain: boolean): string {
+export function render(decision: RouteDecision, explain: boolean, stats?: Stats): string {
   const shown = decision.text.length > 80 ? `${decision.text.slice(0, 79).toWellFormed()}…` : decision.text;
   const head = `${decision.domain.padEnd(12)} ${decision.confidence.toFixed(2)}  ${shown}${decision.crisis.level === 'none' ? '' : `  [crisis: ${decision.crisis.level}]`}`;
   if (!explain) return head;
@@ -25,6 +29,7 @@ export function render(decision: RouteDecision, explain: boolean): string {
         `  ${'none'.padEnd(14)}${''.padStart(8)}${decision.none.toFixed(2).padStart(8)}`,
         `  rule ${decision.rule}, fallback ${decision.fallback ?? 'none'}, weights ${Object.entries(decision.weights).map(([part, weight]) => `${part} ${weight.toFixed(2)}`).join(' ')}`,
         `  read by ${decision.reading === 'embedding' ? 'sentence embeddings' : 'words'}, complexity ${decision.query.complexity.toFixed(2)}, urgency ${decision.query.urgency.toFixed(2)}, ${decision.query.contextTokens} tokens of context, cache ${decision.cache}, ${decision.milliseconds.toFixed(2)} ms`,
+        ...(stats === undefined ? [] : [`  caches hit so far: decisions ${hitsOf(stats.decisions)}, emotions ${hitsOf(stats.emotions)}`]),
         ...(decision.customFailure === null ? [] : [`  the custom scoring function was left out: ${decision.customFailure}`]),
         ...Object.entries(decision.excluded).map(([name, rule]) => `  left out: ${name} (${rule})`),
       ]
@@ -72,17 +77,18 @@ const command: CommandModule = {
   },
   async run(context): Promise<CommandResult> {
     const explain = context.options.explain === true;
-    const shape = (decision: RouteDecision): RouteDecision => (explain ? decision : plain(decision));
+    const service = context.use(router) as Router & Partial<RouterService>;
+    const shape = (decision: RouteDecision) => (explain ? { ...decision, caches: service.stats?.() } : plain(decision));
     // The router would go on by words alone; whoever named a model wants to hear that it cannot be used.
     await findEmbedder(context)?.dimensions();
-    const decisions = decisionsOf(context.use(router), context, textsOf(context));
+    const decisions = decisionsOf(service, context, textsOf(context));
     // The first is decided at once, so that a wrong path fails before any output.
     const first = await decisions.next();
     if (first.done === true) return { json: empty(), text: '' };
-    if (context.options.file === undefined) return { json: shape(first.value), text: render(first.value, explain) };
+    if (context.options.file === undefined) return { json: shape(first.value), text: render(first.value, explain, service.stats?.()) };
     if (context.options.json === true) return { json: chain(first.value, decisions, shape), text: '' };
-    const rendered = [render(first.value, explain)];
-    for await (const decision of decisions) rendered.push(render(decision, explain));
+    const rendered = [render(first.value, explain, service.stats?.())];
+    for await (const decision of decisions) rendered.push(render(decision, explain, service.stats?.()));
     return { json: null, text: rendered.join(explain ? '\n\n' : '\n') };
   },
 };

@@ -34,7 +34,8 @@ export interface Signals {
 /** `bare`: domains without examples, whose keywords then speak for both. */
 export function signalsOf({ sums }: KeywordMatches, { values }: Nearest, words: number, bare: readonly number[]): Signals {
   const scale = Math.sqrt(SHORT_TEXT / Math.max(SHORT_TEXT, words));
-  const keywords = sums.map((sum) => 1 - Math.exp(-sum * scale));
+  const keywords = new Float64Array(sums.length);
+  for (let domain = 0; domain < sums.length; domain += 1) if (sums[domain] !== 0) keywords[domain] = 1 - Math.exp(-(sums[domain] ?? 0) * scale);
   const similarity = Float64Array.from(values);
   for (const domain of bare) similarity[domain] = Math.max(similarity[domain] ?? 0, TYPICAL * (keywords[domain] ?? 0));
   return { similarity, keywords };
@@ -44,19 +45,24 @@ export function signalsOf({ sums }: KeywordMatches, { values }: Nearest, words: 
 export function logitsOf({ similarity, keywords }: Signals, model: ContentModel, among: readonly number[], extra?: ReadonlyMap<number, number>): Float64Array {
   const none = similarity.length - 1;
   let nearest = 0;
-  const logits = Float64Array.from([...among, none], (domain) => {
+  const logitOf = (domain: number) => model.similarity * (similarity[domain] ?? 0) + model.keywords * (keywords[domain] ?? 0) + (extra?.get(domain) ?? 0);
+  const logits = new Float64Array(among.length + 1);
+  for (let i = 0; i < among.length; i += 1) {
+    const domain = among[i] ?? -1;
     const near = similarity[domain] ?? 0;
-    if (domain !== none && near > nearest) nearest = near;
-    if (domain !== none && near <= 0 && (keywords[domain] ?? 0) <= 0 && !extra?.has(domain)) return NOTHING;
-    return model.similarity * near + model.keywords * (keywords[domain] ?? 0) + (extra?.get(domain) ?? 0);
-  });
-  logits[among.length] = (logits[among.length] ?? 0) + model.none + model.doubt * (1 - nearest);
+    nearest = Math.max(nearest, near);
+    logits[i] = near <= 0 && (keywords[domain] ?? 0) <= 0 && !extra?.has(domain) ? NOTHING : logitOf(domain);
+  }
+  logits[among.length] = logitOf(none) + model.none + model.doubt * (1 - nearest);
   return logits;
 }
 
 export function softmax(logits: Float64Array): Float64Array {
-  const largest = logits.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
-  const powers = logits.map((value) => Math.exp(value - largest));
-  const total = powers.reduce((sum, value) => sum + value, 0);
-  return powers.map((value) => value / total);
+  let largest = Number.NEGATIVE_INFINITY;
+  for (const value of logits) largest = Math.max(largest, value);
+  const shares = new Float64Array(logits.length);
+  let total = 0;
+  for (let i = 0; i < shares.length; i += 1) total += shares[i] = Math.exp((logits[i] ?? 0) - largest);
+  for (let i = 0; i < shares.length; i += 1) shares[i] = (shares[i] ?? 0) / total;
+  return shares;
 }

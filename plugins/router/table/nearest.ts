@@ -19,7 +19,11 @@ export interface Best {
 export function createBest(domains: number, depth: number): Best {
   const values = new Float64Array(domains * depth).fill(Number.NEGATIVE_INFINITY);
   const rows = new Int32Array(domains).fill(-1);
-  const collect = (valueOf: (begin: number) => number): Nearest => ({ values: Float64Array.from({ length: domains }, (_, domain) => valueOf(domain * depth)), rows });
+  const collect = (valueOf: (begin: number) => number): Nearest => {
+    const found = new Float64Array(domains);
+    for (let domain = 0; domain < domains; domain += 1) found[domain] = valueOf(domain * depth);
+    return { values: found, rows };
+  };
   return {
     offer(domain, row, value) {
       const begin = domain * depth;

@@ -18,9 +18,12 @@ export interface ExampleVectors {
   nearest(vector: Float32Array): Nearest;
 }
 
-/** Dot product of `length` numbers, a multiple of nothing in particular; four sums keep the processor busy. */
+/** Dot product of `length` numbers; four sums keep the processor busy. Taking them from one array would cost more than the products. */
 function dot(a: Float32Array, aBegin: number, b: Float32Array, bBegin: number, length: number): number {
-  let [s0, s1, s2, s3] = [0, 0, 0, 0];
+  let s0 = 0;
+  let s1 = 0;
+  let s2 = 0;
+  let s3 = 0;
   let i = 0;
   for (; i + 3 < length; i += 4) {
     s0 += (a[aBegin + i] as number) * (b[bBegin + i] as number);
@@ -61,24 +64,29 @@ export function buildVectors({ rows, owners, domains, added }: VectorRows): Exam
   const none = domains - 1;
   const dimensions = rows[0]?.length ?? 0;
   const common = meanOf(rows, dimensions);
-  const centred = (vector: Float32Array) => scaleToOne(vector.map((value, i) => value - (common[i] ?? 0)));
+  const centred = (vector: Float32Array) => {
+    const rest = new Float32Array(dimensions);
+    for (let i = 0; i < dimensions; i += 1) rest[i] = (vector[i] ?? 0) - (common[i] ?? 0);
+    return scaleToOne(rest);
+  };
   const matrix = new Float32Array(rows.length * dimensions);
   rows.forEach((row, at) => matrix.set(centred(row), at * dimensions));
-  const begins = Int32Array.from({ length: domains + 1 }, (_, domain) => { const at = owners.findIndex((owner) => owner >= domain); return at < 0 ? rows.length : at; });
+  /** First row of each domain, and the number of rows. */
+  const begins = new Int32Array(domains + 1);
+  for (const owner of owners) begins[owner + 1] = (begins[owner + 1] ?? 0) + 1;
+  for (let domain = 1; domain <= domains; domain += 1) begins[domain] = (begins[domain] ?? 0) + (begins[domain - 1] ?? 0);
   const means = new Float32Array(domains * dimensions);
   for (let domain = 0; domain < domains; domain += 1) {
     const own = Array.from({ length: (begins[domain + 1] ?? 0) - (begins[domain] ?? 0) }, (_, i) => matrix.subarray(((begins[domain] ?? 0) + i) * dimensions, ((begins[domain] ?? 0) + i + 1) * dimensions));
     if (own.length > 0) means.set(scaleToOne(meanOf(own, dimensions)), domain * dimensions);
   }
-  const everyDomain = Array.from({ length: domains }, (_, domain) => domain);
   const toMean = (row: number, domain: number) => dot(matrix, row * dimensions, means, domain * dimensions, dimensions);
   const claimed = new Set<number>();
   for (let row = begins[none] ?? 0; row < rows.length - NONE_LEAST; row += 1) if (added.some((domain) => toMean(row, domain) > toMean(row, none))) claimed.add(row);
 
-  function compared(query: Float32Array): readonly number[] {
-    if (domains <= COMPARED) return everyDomain;
-    const near = Float64Array.from(everyDomain, (domain) => dot(query, 0, means, domain * dimensions, dimensions));
-    return [...everyDomain].sort((a, b) => (near[b] ?? 0) - (near[a] ?? 0)).filter((domain, rank) => rank < COMPARED || domain === none);
+  /** How near a domain's mean must be for its examples to be compared. */
+  function leastOf(near: Float64Array): number {
+    return domains <= COMPARED ? Number.NEGATIVE_INFINITY : (near.slice().sort()[domains - COMPARED] ?? 0);
   }
 
   return {
@@ -86,7 +94,11 @@ export function buildVectors({ rows, owners, domains, added }: VectorRows): Exam
     nearest(vector) {
       const query = centred(vector);
       const best = createBest(domains, NEIGHBOURS);
-      for (const domain of compared(query)) {
+      const near = new Float64Array(domains);
+      for (let domain = 0; domain < domains; domain += 1) near[domain] = dot(query, 0, means, domain * dimensions, dimensions);
+      const least = leastOf(near);
+      for (let domain = 0; domain < domains; domain += 1) {
+        if ((near[domain] ?? 0) < least && domain !== none) continue;
         for (let row = begins[domain] ?? 0; row < (begins[domain + 1] ?? 0); row += 1) if (!claimed.has(row)) best.offer(domain, row, dot(query, 0, matrix, row * dimensions, dimensions));
       }
       return best.mean(FAR);

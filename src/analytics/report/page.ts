@@ -13,7 +13,8 @@ const figures = (value: number | null, unit = ''): string => (value === null ? '
 const about = ({ phase, domain, build, release }: LogEntry): string =>
   [phase === null ? '' : `phase ${phase}`, domain === null ? '' : `domain ${domain}`, build === null ? '' : `build ${build}`, release === null ? '' : `release ${release}`].filter((part) => part !== '').join(', ');
 
-const detailOf = ({ detail }: LogEntry): string => Object.entries(detail ?? {}).filter(([, value]) => typeof value === 'string' || (Array.isArray(value) && value.length > 0)).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.map(String).join(', ') : String(value)}`).join('; ').slice(0, 300);
+const isTexts = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every((item) => typeof item === 'string');
+const detailOf = ({ detail }: LogEntry): string => Object.entries(detail ?? {}).filter(([, value]) => typeof value === 'string' || isTexts(value)).map(([name, value]) => `${name}: ${isTexts(value) ? value.join(', ') : String(value)}`).join('; ').slice(0, 300);
 
 function summary({ phases, domains, errors }: Analytics): string {
   const open = errors.filter(({ resolved }) => resolved === null).length;

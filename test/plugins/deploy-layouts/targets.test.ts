@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { createDeployer } from '../../../plugins/deploy/deployer.js';
 import { inlineWork } from '../deploy-inline.js';
+import { writeTinyModel } from '../../support/tiny-model.js';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tara-layout-targets-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -164,6 +165,26 @@ describe('readers and retention', () => {
     expect([first.copiedBytes > 0, second.copiedBytes]).toEqual([true, 0]);
     const model = (release: typeof first) => statSync(join(release.path, release.files[0]?.path ?? '')).ino;
     expect(model(second)).toBe(model(first));
+  });
+
+  test('the tensors of an unchanged model are not hashed again, unless the manifest that knows them was changed', async () => {
+    const into = target({});
+    const path = await writeTinyModel(join(scratch, 'whole.gguf'), { layers: 1 });
+    const asked = { ...request(into, 1, ['a']), files: [{ path, role: 'model' as const }] };
+    let spans = 0;
+    const counting = createDeployer({ hooks, keep: 5, work: { ...inlineWork, hashSpans: (...args) => { spans += 1; return inlineWork.hashSpans(...args); } } });
+    const manifestOf = ({ path: folder }: { readonly path: string }): { files: { gguf?: object }[] } => JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as { files: { gguf?: object }[] };
+    const first = await counting.deploy(asked);
+    expect(spans).toBe(1);
+    const second = await counting.deploy(asked);
+    expect(spans).toBe(1);
+    expect(manifestOf(second).files[0]?.gguf).toEqual(manifestOf(first).files[0]?.gguf);
+    expect(Object.keys(manifestOf(second).files[0]?.gguf ?? {})).toEqual(['header', 'tensors']);
+    const manifest = join(second.path, 'manifest.json');
+    chmodSync(manifest, 0o644);
+    writeFileSync(manifest, `${readFileSync(manifest, 'utf8')} `);
+    await counting.deploy(asked);
+    expect(spans).toBe(2);
   });
 
   test('a damaged blob is not taken for the file, and heals', async () => {
