@@ -1,6 +1,6 @@
 /** Opens what the endpoints work with: plugins, engine, models. */
 import type { FastifyBaseLogger } from 'fastify';
-import { createChat, type Chat } from '../chat/index.js';
+import { createAnswerCache, createChat, type Chat } from '../chat/index.js';
 import { createEngine } from '../engine/index.js';
 import { CAPABILITIES, embedder } from '../kernel/capabilities.js';
 import { createLive } from './metrics/live.js';
@@ -39,14 +39,15 @@ export async function openService(options: PluginOptions, log: FastifyBaseLogger
     await own?.stop();
     throw error;
   }
-  const prometheus = createPrometheus(() => rotation.current, () => rotation.switches);
+  const answers = createAnswerCache();
+  const prometheus = createPrometheus(() => rotation.current, () => rotation.switches, answers);
   const live = createLive(() => rotation.current);
   const chats = new WeakMap<Serving, Chat>();
   const emotion = host.find(CAPABILITIES.emotion);
   const router = host.find(CAPABILITIES.router);
   const chatOf = (serving: Serving): Chat => {
     const known = chats.get(serving) ?? createChat({
-      hooks: host.hooks, emotion, router, embedder: host.find(embedder), acquire: (domain, signal) => serving.acquireDomain(domain, signal),
+      hooks: host.hooks, emotion, router, embedder: host.find(embedder), answers, acquire: (domain, signal) => serving.acquireDomain(domain, signal),
     });
     chats.set(serving, known);
     return known;

@@ -29,6 +29,8 @@ export interface ModelOptions {
   readonly load?: Pick<LoadOptions, 'contextSize' | 'slots' | 'threads' | 'maxQueued' | 'gpuLayers'> | undefined;
   /** Bytes of model files that may be loaded at once, in use or not; any number when omitted. */
   readonly memory?: number | undefined;
+  /** Of each model, loaded by itself with its own slots, their weights shared; 1 when omitted. */
+  readonly replicas?: number | undefined;
   /** Further names of the model `default`. */
   readonly aliases?: readonly string[] | undefined;
   /** Milliseconds between two looks at the target for a new release; 1000 when omitted. */

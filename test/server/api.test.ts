@@ -70,6 +70,28 @@ describe('chat completions', () => {
   });
 });
 
+describe('auto', () => {
+  const metric = async (from: TaraServer, name: string): Promise<number> => Number(new RegExp(`^tara_${name} (\\S+)$`, 'm').exec(await (await fetch(`${from.url}/metrics`)).text())?.[1]);
+
+  it('says again what the model would say again, and nothing that it might not', async () => {
+    const ask = async (more: object) => (await json(await post(server, '/v1/chat/completions', { model: 'auto', messages: user, ...more }))).choices[0]?.message.content;
+    const before = await metric(server, 'answers_reused');
+    expect([await ask({ temperature: 0 }), await ask({ temperature: 0 })]).toEqual(['abc', 'abc']);
+    expect(await metric(server, 'answers_reused')).toBe(before + 1);
+    expect([await ask({ temperature: 1 }), await ask({ temperature: 1 })]).toEqual(['abc', 'abc']);
+    expect(await metric(server, 'answers_reused')).toBe(before + 1);
+  });
+
+  it('answers from replicas of a model as from one', async () => {
+    const several = await start(await writeChainModel(join(folder.path, 'xyz.gguf'), 'xyz'), { replicas: 3 });
+    const answers = await Promise.all(Array.from({ length: 24 }, async (_, index) =>
+      (await json(await post(several, '/v1/chat/completions', { model: index % 2 === 0 ? 'auto' : 'default', messages: [{ role: 'user', content: `Say it ${index}` }], temperature: 0 }))).choices[0]?.message.content));
+    expect(answers).toEqual(Array(24).fill('xyz'));
+    expect(await metric(several, 'models_loaded')).toBeGreaterThan(1);
+    expect(await metric(several, 'replica_failures')).toBe(0);
+  });
+});
+
 describe('completions', () => {
   it('continue text, token ids, and several prompts', async () => {
     const ask = async (prompt: unknown, more: object = {}) => (await json(await post(server, '/v1/completions', { prompt, temperature: 0, ...more }))).choices;

@@ -1,6 +1,7 @@
 /** What the server counts, for /metrics; docs/server.md says which of llama-server's figures each one is. */
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Model } from '../../engine/index.js';
+import type { AnswerCache } from '../../chat/index.js';
 import type { Serving } from '../serving/index.js';
 import type { Recorder } from './recorder.js';
 
@@ -11,11 +12,8 @@ export interface Prometheus extends Recorder {
 const FAST = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60];
 const SLOW = [0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-/** A figure that the model does not tell must not end a request: prom-client throws for what is no number. */
-const orZero = (value: number): number => (Number.isFinite(value) ? value : 0);
-
 /** `serving` and `switches` are asked when the figures are read. */
-export function createPrometheus(serving: () => Serving, switches: () => number): Prometheus {
+export function createPrometheus(serving: () => Serving, switches: () => number, answers: AnswerCache): Prometheus {
   const registry = new Registry();
   const registers = [registry];
   let most = 0;
@@ -44,6 +42,9 @@ export function createPrometheus(serving: () => Serving, switches: () => number)
   sampled('slots', 'Slots of the loaded models.', (models) => models.reduce((sum, model) => sum + model.stats().slots, 0));
   sampled('decodes', 'Decodes of the loaded models since they were loaded.', (models) => models.reduce((sum, model) => sum + model.stats().decodes, 0));
   sampled('busy_seconds', 'Time that the loaded models spent in decodes.', (models) => models.reduce((sum, model) => sum + model.stats().busyMs, 0) / 1000);
+  new Gauge({ name: 'tara_answers_reused', help: 'Answers of `auto` and domains that were given before to the same prompt, since the start.', registers, collect() { this.set(answers.stats().hits); } });
+  new Gauge({ name: 'tara_replicas_resting', help: 'Replicas that failed repeatedly and rest.', registers, collect() { this.set(serving().replicas().filter(({ resting }) => resting).length); } });
+  new Gauge({ name: 'tara_replica_failures', help: 'Failures of replicas that were no fault of the request.', registers, collect() { this.set(serving().replicas().reduce((sum, { failed }) => sum + failed, 0)); } });
   sampled('models_loaded', 'Models in memory.', (models) => models.length);
   new Gauge({ name: 'tara_release_info', help: 'The release that answers where no domain fits.', labelNames: ['release'], registers, collect() {
     this.reset();
@@ -54,7 +55,7 @@ export function createPrometheus(serving: () => Serving, switches: () => number)
   return {
     answered: (route, status, seconds) => duration.observe({ route, status: String(status) }, seconds),
     generated({ usage, timings }) {
-      const cached = orZero(usage.cachedTokens);
+      const cached = usage.cachedTokens;
       const computed = usage.promptTokens - cached;
       promptTokens.inc(computed);
       cachedTokens.inc(cached);
@@ -62,8 +63,8 @@ export function createPrometheus(serving: () => Serving, switches: () => number)
       generatedTokens.inc(usage.completionTokens);
       generatedSeconds.inc(timings.decodeMs / 1000);
       if (computed > 0) promptSpeed.set(timings.promptTokensPerSecond);
-      firstToken.observe(orZero(timings.firstTokenMs) / 1000);
-      queueWait.observe(orZero(timings.queueMs) / 1000);
+      firstToken.observe(timings.firstTokenMs / 1000);
+      queueWait.observe(timings.queueMs / 1000);
       if (usage.completionTokens > 1) {
         decodeSpeed.set(timings.decodeTokensPerSecond);
         interToken.observe(timings.decodeMs / 1000 / (usage.completionTokens - 1));

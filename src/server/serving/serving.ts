@@ -4,7 +4,7 @@ import type { DomainLease } from '../../chat/index.js';
 import type { Engine, Model } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
 import type { ReaderLease } from '../../kernel/capabilities.js';
-import { createModelStore, servedDomains, servedIn, type Lease, type ServedFile } from '../../models/index.js';
+import { createBalancer, createModelStore, replicasOf, servedDomains, servedIn, type BalancedLease, type Lease, type ReplicaState, type ServedFile } from '../../models/index.js';
 import type { ModelOptions } from '../options.js';
 
 /** How a model name is answered. */
@@ -39,6 +39,8 @@ export interface Serving {
   acquireEmbedding(path: string, signal?: AbortSignal): Promise<Lease>;
   /** The models that are loaded now. */
   loaded(): readonly Model[];
+  /** How the replicas of each model fare. */
+  replicas(): readonly ReplicaState[];
   /** Unloads everything. */
   close(): Promise<void>;
 }
@@ -67,8 +69,11 @@ function namesOf(files: readonly ServedFile[], domains: readonly string[], embed
 
 /** Loads the model that answers where no domain fits, and keeps it; others load when they are asked. Rejects as engine.load does. */
 export async function openServing(engine: Engine, files: readonly ServedFile[], options: ModelOptions, held: ReaderLease | undefined): Promise<Serving> {
-  const { load = {}, memory, embeddingModel, aliases = [] } = options;
+  const { load = {}, memory, embeddingModel, aliases = [], replicas = 1 } = options;
   const store = createModelStore(engine, memory === undefined ? {} : { budgetBytes: memory, idleBytes: memory });
+  const balancer = createBalancer();
+  const balanced = (path: string, adapters: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<BalancedLease> =>
+    balancer.acquire(replicasOf(store, path, replicas, { ...load, adapters }), signal);
   const domains = servedDomains(files);
   const names = namesOf(files, domains, embeddingModel, aliases);
   const byId = new Map(names.map(({ id, named }) => [id, named]));
@@ -80,14 +85,14 @@ export async function openServing(engine: Engine, files: readonly ServedFile[], 
   async function acquire(domain: string, signal?: AbortSignal): Promise<DomainLease> {
     const served = servedIn(files, domain);
     if (!served) throw new TaraError('TARA_NO_REPLICA');
-    const lease = await store.acquire(served.path, { ...load, adapters: served.adapters, ...(signal && { signal }) });
+    const lease = await balanced(served.path, served.adapters, signal);
     return { ...lease, adapters: served.use, releaseId: releaseOf(domain) };
   }
 
   /** With the adapters that its domains are answered with, so that both share one model, and none of them in use. */
   async function acquireFile({ path, domain, release }: ServedFile, signal?: AbortSignal): Promise<DomainLease> {
     const served = servedIn(files.filter((file) => file.release?.id === release?.id), domain ?? '');
-    const lease = await store.acquire(path, { ...load, adapters: served?.path === path ? served.adapters : {}, ...(signal && { signal }) });
+    const lease = await balanced(path, served?.path === path ? served.adapters : {}, signal);
     return { ...lease, releaseId: release?.id };
   }
 
@@ -114,6 +119,7 @@ export async function openServing(engine: Engine, files: readonly ServedFile[], 
     // A sentence model has a context of its own.
     acquireEmbedding: (path, signal) => store.acquire(path, { ...load, contextSize: undefined, ...(signal && { signal }) }),
     loaded: () => store.loaded(),
+    replicas: () => balancer.states(),
     async close() {
       main.release();
       await store.close();
