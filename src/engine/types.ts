@@ -128,7 +128,7 @@ export interface GenerateOptions {
   readonly jsonSchema?: object | undefined;
   /** Tell each token's log-probability, with 0..20 alternatives. */
   readonly logprobs?: number | undefined;
-  /** 0..2^32-2; the same seed, prompt and options give the same text. Random when omitted. */
+  /** 0..2^32-2; the same seed, prompt and options give the same text, but where what is decoded beside it, or kept from before, tips two tokens that are as likely as each other. Random when omitted. */
   readonly seed?: number | undefined;
   /** Generation ends before the first of these; it is not part of the text. */
   readonly stop?: string | readonly string[] | undefined;
