@@ -19,6 +19,7 @@ const ROOMS = {
   phases: ['models', 'measure', 'train', 'engine', 'convert', 'plan', 'formats', 'kernel', 'workers'],
   analytics: ['phases', 'page', 'workers'],
   testing: ['kernel'],
+  server: ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'train', 'chat', 'phases', 'analytics'],
 };
 const ALL = ['kernel', 'formats', 'plan', 'engine', 'scan', 'convert', 'workers', 'models', 'measure', 'page', 'benchmark', 'train', 'chat', 'phases', 'analytics', 'cli', 'testing', 'server'];
 

@@ -3,7 +3,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { createHost, type Host, type PluginSource } from './kernel/index.js';
 import { service, type Service } from './kernel/container.js';
-import { embedder, type Embedder } from './kernel/capabilities.js';
+import { embedder, type Embedder } from './kernel/capabilities/index.js';
 import { loadConfig } from './kernel/config.js';
 import { stateFolder, workers, type Workers } from './kernel/services.js';
 import { TaraError } from './errors.js';

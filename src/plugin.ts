@@ -7,7 +7,7 @@ export * from './kernel/plugin.js';
 export * from './kernel/hook-table.js';
 export * from './kernel/command.js';
 export { textsOf } from './kernel/command-texts.js';
-export * from './kernel/capabilities.js';
+export * from './kernel/capabilities/index.js';
 export * from './kernel/services.js';
 export { createCapability, createToken, type Token, type Use } from './kernel/tokens.js';
 export { KERNEL_VERSION, PLUGIN_API_VERSION } from './kernel/version.js';

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { convert, type ConvertOptions, type ConvertReport, type OwnTypes } from './convert/index.js';
 import { createEngine, type Engine, type Model } from './engine/index.js';
 import { bootHost } from './boot.js';
-import { CAPABILITIES } from './kernel/capabilities.js';
+import { CAPABILITIES } from './kernel/capabilities/index.js';
 import type { PluginStatus } from './kernel/host-types.js';
 import type { Token } from './kernel/tokens.js';
 import { evaluate, type EvaluateOptions, type Evaluation, imatrixFile, type ImatrixOptions, type ImatrixReport } from './measure/index.js';

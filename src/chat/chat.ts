@@ -1,6 +1,6 @@
 /** Emotion, router, model and hooks in the order that DESIGN gives a chat message. */
 import type { Chunk, GenerateOptions, GenerationResult } from '../engine/index.js';
-import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities.js';
+import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities/index.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';

@@ -1,5 +1,5 @@
 /** Which of several domains' answers stands for all: the medoid, or the one that most gave. */
-import type { Embedder } from '../kernel/capabilities.js';
+import type { Embedder } from '../kernel/capabilities/index.js';
 
 export interface DomainAnswer {
   readonly domain: string;

@@ -1,5 +1,5 @@
 /** How fast each domain's model answers, and how many wait for it: what the router weighs against the urgency of a question. */
-import type { DomainCandidate } from '../kernel/capabilities.js';
+import type { DomainCandidate } from '../kernel/capabilities/index.js';
 
 /** Weight of the newest answer in the mean. */
 const NEWEST = 0.3;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Candidate } from '../benchmark/index.js';
 import { modelSizes } from '../convert/index.js';
 import { TaraError } from '../errors.js';
-import { CAPABILITIES } from '../kernel/capabilities.js';
+import { CAPABILITIES } from '../kernel/capabilities/index.js';
 import { compressionType, type CompressionType } from '../phases/settings.js';
 import type { CoreContext } from './context.js';
 import { formatBytes } from './format.js';

@@ -2,7 +2,7 @@
 import { createChat, type Answered, type ChatEvent, type DomainLease } from '../chat/index.js';
 import { createEngine, type GenerateOptions, type LoadOptions } from '../engine/index.js';
 import { TaraError } from '../errors.js';
-import { CAPABILITIES, embedder } from '../kernel/capabilities.js';
+import { CAPABILITIES, embedder } from '../kernel/capabilities/index.js';
 import type { ChatMessage } from '../kernel/hook-table.js';
 import { createModelStore, servedDomains, servedIn, type ServedFile } from '../models/index.js';
 import type { CoreContext } from './context.js';

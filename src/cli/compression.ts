@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { convert, modelSizes } from '../convert/convert.js';
 import { TaraError } from '../errors.js';
-import { CAPABILITIES, type CompressionGoal, type CompressionProposal } from '../kernel/capabilities.js';
+import { CAPABILITIES, type CompressionGoal, type CompressionProposal } from '../kernel/capabilities/index.js';
 import { compressionType, fraction, type CompressionType } from '../phases/settings.js';
 import type { CoreContext } from './context.js';
 import { formatBytes, parseCount, parseNumber, parseSize } from './format.js';

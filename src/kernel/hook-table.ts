@@ -8,7 +8,7 @@
  * Types, and the one constant `CORE_HOOKS`.
  */
 
-import type { CleanReport, DeployFile, DeployedRelease, EmotionAnalysis, RouteDecision } from './capabilities.js';
+import type { CleanReport, DeployFile, DeployedRelease, EmotionAnalysis, RouteDecision } from './capabilities/index.js';
 
 /**
  * - `first`: handlers run in order until one answers something other than undefined; the rest are not asked.

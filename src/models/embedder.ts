@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { TaraError } from '../errors.js';
 import type { Model } from '../engine/index.js';
 import { metadataOf, readGguf } from '../formats/index.js';
-import type { Embedder } from '../kernel/capabilities.js';
+import type { Embedder } from '../kernel/capabilities/index.js';
 import type { Lease } from './store.js';
 
 /** Tokens of a text that are read: what sentence models are trained on. */

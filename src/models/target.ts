@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
-import { CAPABILITIES, type ReaderLease } from '../kernel/capabilities.js';
+import { CAPABILITIES, type ReaderLease } from '../kernel/capabilities/index.js';
 import type { Use } from '../kernel/tokens.js';
 import type { ServedFile } from './served.js';
 

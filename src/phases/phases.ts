@@ -1,7 +1,7 @@
 /** Phases as a library object: each call opens the registry, does one thing and closes it. */
 import { resolve } from 'node:path';
 import type { Engine } from '../engine/index.js';
-import type { Compressor } from '../kernel/capabilities.js';
+import type { Compressor } from '../kernel/capabilities/index.js';
 import type { HookCaller } from '../kernel/services.js';
 import { buildPhase, type BuildReport } from './build/build.js';
 import type { BuildOptions } from './build/inputs.js';

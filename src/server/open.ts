@@ -2,7 +2,7 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { createAnswerCache, createChat, type Chat } from '../chat/index.js';
 import { createEngine } from '../engine/index.js';
-import { CAPABILITIES, embedder } from '../kernel/capabilities.js';
+import { CAPABILITIES, embedder } from '../kernel/capabilities/index.js';
 import { createLive } from './metrics/live.js';
 import { createPrometheus } from './metrics/prometheus.js';
 import { recordAll } from './metrics/recorder.js';

@@ -1,6 +1,6 @@
 /** What the endpoints work with. */
 import type { Chat } from '../chat/index.js';
-import type { Emotion, Router } from '../kernel/capabilities.js';
+import type { Emotion, Router } from '../kernel/capabilities/index.js';
 import type { Live } from './metrics/live.js';
 import type { Prometheus } from './metrics/prometheus.js';
 import type { Recorder } from './metrics/recorder.js';

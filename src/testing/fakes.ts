@@ -4,7 +4,7 @@ import { TaraError } from '../errors.js';
 import {
   CAPABILITIES, EMOTIONS,
   type CleanReport, type Cleaner, type Compressor, type DeployedRelease, type Deployer, type DomainScore, type Emotion, type EmotionAnalysis, type EmotionName, type Release, type Router,
-} from '../kernel/capabilities.js';
+} from '../kernel/capabilities/index.js';
 import { service, type Service } from '../kernel/index.js';
 
 /** Finds every folder clean. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createAnswerCache, createChat, type ChatEvent, type ChatRequest, type ChatServices, type DomainLease } from '../../src/chat/index.js';
 import type { GenerateOptions } from '../../src/engine/index.js';
 import { TaraError } from '../../src/errors.js';
-import type { CrisisLevel, Emotion, RouteOptions, Router } from '../../src/kernel/capabilities.js';
+import type { CrisisLevel, Emotion, RouteOptions, Router } from '../../src/kernel/capabilities/index.js';
 import { neutralAnalysis } from '../../src/chat/chat.js';
 import type { HookCaller } from '../../src/kernel/services.js';
 import { createTestHost, type TestHost } from '../../src/testing/index.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { agree, createChat, type ChatEvent, type ChatServices } from '../../src/chat/index.js';
 import { TaraError } from '../../src/errors.js';
-import type { Embedder, Router } from '../../src/kernel/capabilities.js';
+import type { Embedder, Router } from '../../src/kernel/capabilities/index.js';
 import type { HookCaller } from '../../src/kernel/services.js';
 
 /** Vectors by hand. */

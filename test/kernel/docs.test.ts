@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { definePlugin } from '../../src/plugin.js';
 import { ERRORS } from '../../src/errors.js';
-import { CAPABILITIES } from '../../src/kernel/capabilities.js';
+import { CAPABILITIES } from '../../src/kernel/capabilities/index.js';
 import { CORE_HOOKS } from '../../src/kernel/hook-table.js';
 import { createTestHost } from '../../src/testing/index.js';
 import { z } from 'zod';

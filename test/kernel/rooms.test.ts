@@ -1,5 +1,5 @@
 import { readFile, readdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
@@ -24,12 +24,20 @@ it('plugin.ts loads nothing but contract files, the cache and errors', async () 
   };
   await visit(join(src, 'plugin.ts'));
   expect([...seen].map((file) => file.slice(src.length)).sort()).toEqual(
-    ['errors.ts', 'kernel/capabilities.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'lru.ts', 'plugin.ts'].sort(),
+    ['errors.ts', 'kernel/capabilities/cleaner.ts', 'kernel/capabilities/compressor.ts', 'kernel/capabilities/deployer.ts', 'kernel/capabilities/embedder.ts', 'kernel/capabilities/emotion.ts', 'kernel/capabilities/index.ts', 'kernel/capabilities/router.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'lru.ts', 'plugin.ts'].sort(),
   );
 });
 
 it('the kernel imports only itself, errors and libraries', async () => {
-  for (const name of await readdir(join(src, 'kernel'))) {
-    for (const specifier of await loads(join(src, 'kernel', name))) expect(specifier, `kernel/${name}`).toMatch(/^(?:\.\/[a-z-]+\.js|\.\.\/errors\.js|node:[a-z/]+|[a-z][a-z-]*)$/);
+  const kernel = join(src, 'kernel');
+  const files = (await readdir(kernel, { recursive: true })).filter((name) => name.endsWith('.ts'));
+  expect(files.length).toBeGreaterThan(20);
+  for (const name of files) {
+    for (const specifier of await loads(join(kernel, name))) {
+      if (/^(?:node:[a-z/]+|[a-z][a-z-]*)$/.test(specifier)) continue;
+      expect(specifier, `kernel/${name}`).toMatch(/^\.{1,2}\/[a-z./-]+\.js$/);
+      const inside = relative(src, resolve(kernel, dirname(name), specifier));
+      expect(inside === 'errors.js' || inside.startsWith(`kernel${sep}`), `kernel/${name} imports ${inside}`).toBe(true);
+    }
   }
 });

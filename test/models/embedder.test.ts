@@ -3,7 +3,7 @@ import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type Model } from '../../src/engine/index.js';
-import type { Embedder } from '../../src/kernel/capabilities.js';
+import type { Embedder } from '../../src/kernel/capabilities/index.js';
 import { createEmbedder, createModelStore, type Lease } from '../../src/models/index.js';
 import { bootHost } from '../../src/boot.js';
 import { embedder as embedderToken } from '../../src/plugin.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { convert } from '../../src/convert/index.js';
 import { readGguf } from '../../src/formats/index.js';
-import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities.js';
+import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities/index.js';
 import type { HookCaller } from '../../src/kernel/services.js';
 import { buildPhase, type BuildServices } from '../../src/phases/build/build.js';
 import type { BuildOptions } from '../../src/phases/build/inputs.js';

@@ -1,7 +1,7 @@
 /** The budget that a build's models are compressed to. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities.js';
+import type { CompressionRequest, Compressor } from '../../src/kernel/capabilities/index.js';
 import type { BuildInputs } from '../../src/phases/build/inputs.js';
 import { chooseTypes } from '../../src/phases/build/types.js';
 import type { Build } from '../../src/phases/types.js';

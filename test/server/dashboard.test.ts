@@ -5,7 +5,7 @@ import axe from 'axe-core';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootHost } from '../../src/boot.js';
-import { CAPABILITIES } from '../../src/kernel/capabilities.js';
+import { CAPABILITIES } from '../../src/kernel/capabilities/index.js';
 import type { Host } from '../../src/kernel/host-types.js';
 import { homeAt } from '../../src/phases/home.js';
 import { registryAccess } from '../../src/phases/service.js';

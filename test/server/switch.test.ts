@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootHost } from '../../src/boot.js';
-import { CAPABILITIES, type Deployer } from '../../src/kernel/capabilities.js';
+import { CAPABILITIES, type Deployer } from '../../src/kernel/capabilities/index.js';
 import type { Host } from '../../src/kernel/host-types.js';
 import { homeAt } from '../../src/phases/home.js';
 import { temporaryFolder } from '../engine/setup.js';

@@ -4,7 +4,7 @@ import { buildInputs, MEASURES, type BuildInputs, type BuildOptions, type BuildS
 import { adapterName, modelsOf } from '../../phases/build/files.js';
 import { buildPhase, type BuildReport } from '../../phases/build/build.js';
 import { LAYOUTS, MERGES, compressionType, isSearched, layoutName, mergeName, phaseNumber, quantizationName, type CompressionType } from '../../phases/settings.js';
-import { CAPABILITIES, type CompressionMeasured } from '../../kernel/capabilities.js';
+import { CAPABILITIES, type CompressionMeasured } from '../../kernel/capabilities/index.js';
 import { hooks } from '../../kernel/services.js';
 import type { ProgressSink } from '../../kernel/command.js';
 import { TaraError } from '../../errors.js';

@@ -4,7 +4,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createTaraEngine } from '../../tara.js';
 import { domainLoss, readLossItems, servedFiles, type DomainLoss } from '../../models/index.js';
-import { CAPABILITIES } from '../../kernel/capabilities.js';
+import { CAPABILITIES } from '../../kernel/capabilities/index.js';
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { peakRss } from '../../phases/build/build.js';

@@ -5,7 +5,7 @@ import type { MergeSettings } from '../../convert/adapters/merge.js';
 import { asTaraError, TaraError } from '../../errors.js';
 import type { Engine } from '../../engine/index.js';
 import { weightFiles } from '../../formats/index.js';
-import type { CompressionMeasured, Compressor } from '../../kernel/capabilities.js';
+import type { CompressionMeasured, Compressor } from '../../kernel/capabilities/index.js';
 import type { HookCaller } from '../../kernel/services.js';
 import { sharedPool, type Pool } from '../../workers/index.js';
 import { modelsOf, placeFolder, writeAdapters, writeModels, type DomainAdapter, type ModelFile, type WriteOptions, type WrittenModels } from './files.js';

@@ -5,7 +5,7 @@ import { convert } from '../../convert/index.js';
 import type { Engine } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
 import { distil, type DistilReport, type Worth } from '../../train/index.js';
-import type { CompressionQuality } from '../../kernel/capabilities.js';
+import type { CompressionQuality } from '../../kernel/capabilities/index.js';
 import type { MetadataEntry } from '../../plan/index.js';
 import type { Build, BuildFile } from '../types.js';
 import type { ModelFile, WriteOptions, WrittenModels } from './files.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { convert } from '../../convert/index.js';
 import { TaraError } from '../../errors.js';
 import { metadataOf, readGguf } from '../../formats/index.js';
-import type { CompressionProposal, Compressor } from '../../kernel/capabilities.js';
+import type { CompressionProposal, Compressor } from '../../kernel/capabilities/index.js';
 import type { MetadataEntry } from '../../plan/index.js';
 import type { Build, BuildFile } from '../types.js';
 import type { ModelFile, WriteOptions, WrittenModels } from './files.js';

@@ -1,7 +1,7 @@
 /** What a build asks of the capability `compressor` from headers alone; without one, or for standard compression without a budget, the preset stands. */
 import { modelSizes } from '../../convert/index.js';
 import { TaraError } from '../../errors.js';
-import type { CompressionMeasured, Compressor } from '../../kernel/capabilities.js';
+import type { CompressionMeasured, Compressor } from '../../kernel/capabilities/index.js';
 import type { Pool } from '../../workers/index.js';
 import type { BuildInputs } from './inputs.js';
 import type { Build } from '../types.js';

@@ -1,5 +1,5 @@
 /** The last minutes second by second, shares of domains, and emotions over the day: what a dashboard shows. Kept in memory only. */
-import { EMOTIONS } from '../../kernel/capabilities.js';
+import { EMOTIONS } from '../../kernel/capabilities/index.js';
 import type { Model } from '../../engine/index.js';
 import type { Serving } from '../serving/index.js';
 import type { Recorder } from './recorder.js';

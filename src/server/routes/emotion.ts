@@ -1,6 +1,6 @@
 /** POST /v1/emotion: what a text feels like. */
 import { z } from 'zod';
-import { CAPABILITIES, EMOTIONS } from '../../kernel/capabilities.js';
+import { CAPABILITIES, EMOTIONS } from '../../kernel/capabilities/index.js';
 import { TaraError } from '../../errors.js';
 import { endpoint } from '../endpoint.js';
 

@@ -1,6 +1,6 @@
 /** POST /v1/route: which domain would answer. */
 import { z } from 'zod';
-import { CAPABILITIES } from '../../kernel/capabilities.js';
+import { CAPABILITIES } from '../../kernel/capabilities/index.js';
 import { TaraError } from '../../errors.js';
 import { endpoint } from '../endpoint.js';
 

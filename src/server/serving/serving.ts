@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import type { DomainLease } from '../../chat/index.js';
 import type { Engine, Model } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
-import type { ReaderLease } from '../../kernel/capabilities.js';
+import type { ReaderLease } from '../../kernel/capabilities/index.js';
 import { createBalancer, createModelStore, replicasOf, servedDomains, servedIn, type BalancedLease, type Lease, type ReplicaState, type ServedFile } from '../../models/index.js';
 import type { ModelOptions } from '../options.js';
 

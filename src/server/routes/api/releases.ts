@@ -1,6 +1,6 @@
 /** GET /api/releases: what the target holds, newest first; none where a file is served. No paths of this machine. */
 import { z } from 'zod';
-import { CAPABILITIES } from '../../../kernel/capabilities.js';
+import { CAPABILITIES } from '../../../kernel/capabilities/index.js';
 import { endpoint } from '../../endpoint.js';
 
 const response = z.object({
