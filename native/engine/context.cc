@@ -45,8 +45,8 @@ Context::Context(std::shared_ptr<Weights> weights, const ContextOptions & option
   params.cb_eval = options.observe;
   params.cb_eval_user_data = options.observer;
   params.no_perf = true;
-  // One buffer for all sequences: prompt chunks and decoding slots then share one graph run.
-  params.kv_unified = true;
+  // Keys of its own for each sequence: in one buffer each would pass over the cells of all others.
+  params.kv_unified = false;
   params.abort_callback = [](void * data) { return static_cast<Context *>(data)->abort_(); };
   params.abort_callback_data = this;
   context_ = llama_init_from_model(weights_->model, params);

@@ -73,6 +73,7 @@ void open(Environment & environment, JobPtr job, Json params, Blobs) {
   options.slots = static_cast<size_t>(number(params, "slots", 1, 1, SLOTS_LIMIT));
   options.queued = static_cast<size_t>(number(params, "maxQueued", 1024, 0, 1 << 20));
   options.threads = static_cast<int>(number(params, "threads", 0, 0, 1024));
+  options.deterministic = flag(params, "deterministic", false);
   runner_of(environment, params)->open(std::move(job), std::move(options));
 }
 

@@ -91,7 +91,7 @@ Json Runner::start(const JobPtr & job, const RunnerOptions & options) {
   auto weights = Weights::load(options.weights, job);
   context_tokens_ = context_for(*weights, options.context);
   threads_ = std::make_unique<Threads>(options.threads > 0 ? options.threads : CpuBudget::get().cores());
-  if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, context_tokens_, options.slots, *threads_, closing_, stats_);
+  if (weights->causal()) scheduler_ = std::make_unique<Scheduler>(weights, SlotOptions{context_tokens_, options.slots, options.deterministic}, *threads_, closing_, stats_);
   slots_ = options.slots;
   queued_ = options.queued;
   // The vocabulary's static tables are made at its first use.

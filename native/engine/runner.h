@@ -25,6 +25,7 @@ struct RunnerOptions {
   size_t slots = 1;
   size_t queued = 1024;  // sequences that may wait for a slot
   int threads = 0;     // 0 = every core
+  bool deterministic = false;  // as in SlotOptions
 };
 
 // A text, or the tokens it would become.

@@ -127,9 +127,10 @@ llama_token Sampler::choose(const float * logits, const Grammar * grammar) {
 }
 
 llama_token Sampler::sample(float * logits) {
-  if (largest(logits, size_) < 0) throw Error("TARA_LOGITS_INVALID");
+  const llama_token likeliest = largest(logits, size_);
+  if (likeliest < 0) throw Error("TARA_LOGITS_INVALID");
   add_bias(logits);
-  llama_token token = choose(logits, nullptr);
+  llama_token token = chain_ == nullptr && bias_.empty() ? likeliest : choose(logits, nullptr);
   // Most tokens fit: narrowing the whole vocabulary costs more than asking about one token.
   if (grammar_ && (token == LLAMA_TOKEN_NULL || !grammar_->allows(token))) token = choose(logits, grammar_.get());
   if (token == LLAMA_TOKEN_NULL) {

@@ -16,7 +16,7 @@ const CONTEXT_LIMIT = 1 << 20;
 /** Bytes of an F16 value in the KV cache. */
 const KV_BYTES = 2;
 
-type Shape = { readonly contextSize: number; readonly slots: number; readonly maxQueued: number; readonly threads: number | undefined; readonly mmap: boolean | undefined; readonly gpuLayers: number | undefined };
+type Shape = { readonly contextSize: number; readonly slots: number; readonly maxQueued: number; readonly threads: number | undefined; readonly deterministic: boolean | undefined; readonly mmap: boolean | undefined; readonly gpuLayers: number | undefined };
 
 function shapeOf(file: GgufFile, options: LoadOptions): Shape {
   const metadata = metadataOf(file);
@@ -28,6 +28,7 @@ function shapeOf(file: GgufFile, options: LoadOptions): Shape {
     slots: guard.whole('slots', options.slots, 1, 64) ?? DEFAULT_SLOTS,
     maxQueued: guard.whole('maxQueued', options.maxQueued, 0, 1 << 20) ?? DEFAULT_QUEUED,
     threads: guard.whole('threads', options.threads, 1, 1024),
+    deterministic: guard.boolean('deterministic', options.deterministic),
     mmap: guard.boolean('mmap', options.mmap),
     gpuLayers: guard.whole('gpuLayers', options.gpuLayers, 0, 1024),
   };

@@ -9,6 +9,11 @@ export interface LoadOptions {
   readonly maxQueued?: number | undefined;
   /** Decoding threads; every core when omitted. */
   readonly threads?: number | undefined;
+  /**
+   * Decode every request by itself, from its first token: what it gets is what llama.cpp gives for it alone, whatever runs beside it or ran before.
+   * Several requests at once then share the speed of one, and nothing is taken over from earlier ones. Default false.
+   */
+  readonly deterministic?: boolean | undefined;
   /** Map the file instead of reading it: loads faster, but a file that shrinks in use ends the process. */
   readonly mmap?: boolean | undefined;
   /** Layers on the GPU, in builds that have one; all when omitted. */
@@ -128,7 +133,7 @@ export interface GenerateOptions {
   readonly jsonSchema?: object | undefined;
   /** Tell each token's log-probability, with 0..20 alternatives. */
   readonly logprobs?: number | undefined;
-  /** 0..2^32-2; the same seed, prompt and options give the same text, but where what is decoded beside it, or kept from before, tips two tokens that are as likely as each other. Random when omitted. */
+  /** 0..2^32-2; the same seed, prompt and options give the same text; but unless the model was loaded `deterministic`, what is decoded beside it, or kept from before, may tip two tokens that are as likely as each other. Random when omitted. */
   readonly seed?: number | undefined;
   /** Generation ends before the first of these; it is not part of the text. */
   readonly stop?: string | readonly string[] | undefined;

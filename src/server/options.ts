@@ -26,7 +26,7 @@ export interface ModelOptions {
   readonly path: string;
   /** A GGUF for /v1/embeddings. */
   readonly embeddingModel?: string | undefined;
-  readonly load?: Pick<LoadOptions, 'contextSize' | 'slots' | 'threads' | 'maxQueued' | 'gpuLayers'> | undefined;
+  readonly load?: Pick<LoadOptions, 'contextSize' | 'slots' | 'threads' | 'maxQueued' | 'gpuLayers' | 'deterministic'> | undefined;
   /** Bytes of model files that may be loaded at once, in use or not; any number when omitted. */
   readonly memory?: number | undefined;
   /** Of each model, loaded by itself with its own slots, their weights shared; 1 when omitted. */

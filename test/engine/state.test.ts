@@ -34,6 +34,23 @@ test('goes on in another model object as if it had been read there', async () =>
   expect(other.stats().promptTokens).toBe(result.usage.promptTokens - result.usage.cachedTokens);
 });
 
+test('from any slot into any slot of a model with another number of them', async () => {
+  const expected = await answer(model, { cachePrompt: false });
+  await using other = await engine.load(path, { slots: 5, threads: 1, contextSize: 256 });
+  // Two slots are taken, so that it is read into the third, and saved from there.
+  const busy = [0, 1].map((seed) => other.generate(`busy ${seed}`, { seed, maxTokens: 10_000, ignoreEos: true, contextShift: true })[Symbol.asyncIterator]());
+  await Promise.all(busy.map((chunks) => chunks.next()));
+  await other.loadState(at('saved.state'));
+  expect((await answer(other)).text).toBe(expected.text);
+  await other.saveState(at('again.state'), PROMPT);
+  await using single = await engine.load(path, { slots: 1, threads: 1, contextSize: 256 });
+  await single.loadState(at('again.state'));
+  const { text, usage } = await answer(single);
+  expect(text).toBe(expected.text);
+  expect(usage.cachedTokens).toBeGreaterThan(PROMPT.length / 2);
+  await Promise.all(busy.map((chunks) => chunks.return()));
+});
+
 test('what it does not fit is refused', async () => {
   await using other = await engine.load(await writeTinyModel(at('other.gguf'), { seed: 2 }), { slots: 1, contextSize: 256 });
   await expect(other.loadState(at('saved.state'))).rejects.toMatchObject({ code: 'TARA_STATE_INVALID', fields: { path: at('saved.state') } });

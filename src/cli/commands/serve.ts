@@ -43,7 +43,7 @@ async function serverOptions(context: CoreContext) {
     aliases: listOption(context.options, 'alias'),
     host: textOption(context.options, 'host'),
     port: count('port', '--port', 0, 65_535),
-    load: { slots: count('slots', '--slots', 1, 64), threads: count('threads', '--threads', 1, 1024), contextSize: count('context', '--context', 8, 10_000_000), maxQueued: count('maxQueued', '--max-queued', 0, 1_000_000) },
+    load: { slots: count('slots', '--slots', 1, 64), threads: count('threads', '--threads', 1, 1024), contextSize: count('context', '--context', 8, 10_000_000), maxQueued: count('maxQueued', '--max-queued', 0, 1_000_000), deterministic: flagOption(context.options, 'deterministic') },
     replicas: count('replicas', '--replicas', 1, 64),
     memory: size('memory', '--memory'),
     apiKeys: await keysOf(context),
@@ -72,6 +72,7 @@ const command: CoreCommand = {
       .option('--port <number>', 'port; 0 takes a free one', '8080')
       .option('--slots <count>', 'requests decoded together', '4')
       .option('--replicas <count>', 'of each model, with slots of their own and shared weights; the less loaded one answers', '1')
+      .option('--deterministic', 'decode every request by itself: the same answer whatever runs beside it, but slower with several at once')
       .option('--threads <count>', 'threads (default: all cores)')
       .option('--context <tokens>', 'context of each slot (default: 4096 or what the model was trained for)')
       .option('--max-queued <count>', 'requests that may wait for a slot (default: 1024)')
