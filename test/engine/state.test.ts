@@ -48,7 +48,7 @@ test('from any slot into any slot of a model with another number of them', async
   const { text, usage } = await answer(single);
   expect(text).toBe(expected.text);
   expect(usage.cachedTokens).toBeGreaterThan(PROMPT.length / 2);
-  await Promise.all(busy.map((chunks) => chunks.return()));
+  await Promise.all(busy.map((chunks) => chunks.return?.()));
 });
 
 test('what it does not fit is refused', async () => {
