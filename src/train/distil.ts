@@ -2,8 +2,8 @@
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createEngine, type Engine } from '../engine/index.js';
-import { TaraError } from '../errors.js';
 import type { LossItem } from '../models/index.js';
+import { writeError } from '../write-whole.js';
 import { layoutOf } from './architecture.js';
 import { checked, keyOf, type Checked } from './checked.js';
 import { Labels } from './labels.js';
@@ -17,9 +17,7 @@ import { makeJudge, type Judge, type Worth } from './verdict.js';
 
 async function workFolder(output: string, key: string): Promise<string> {
   const folder = `${output}.distil`;
-  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause.code ?? cause.message }, { cause });
-  });
+  await mkdir(folder, { recursive: true }).catch((thrown: unknown) => { throw writeError(folder, thrown); });
   for (const name of await readdir(folder)) if (!name.startsWith(key)) await rm(join(folder, name), { force: true, recursive: true });
   return folder;
 }
@@ -106,9 +104,7 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
   if (!improved) await copyFile(student.path, candidate);
   const after = improved ? trained : before;
   const compared = options.compare === false ? { plain: null, speeds: null } : await beside(job, judge, candidate, after.bytes, texts.judging);
-  await rename(candidate, output).catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_WRITE_FAILED', { path: output, reason: cause.code ?? cause.message }, { cause });
-  });
+  await rename(candidate, output).catch((thrown: unknown) => { throw writeError(output, thrown); });
   return {
     output, bytes: after.bytes, improved, teacher: ofTeacher, before, after, ...compared,
     recovered: { kld: closed(before.kld, after.kld, 0), domainLoss: closed(before.domainLoss, after.domainLoss, ofTeacher.domainLoss) },

@@ -4,7 +4,7 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTaraEngine, readGguf, TaraError, type GgufFile, type Pruning } from 'tara-gguf';
 import { Cache, contentHash, keyOf } from '../hybrid/cache.js';
@@ -98,10 +98,7 @@ async function pruningOf({ options, ordered: { vocabulary, going }, surgery, cac
   const kept = tokens < vocabulary.size ? { tokens: keptTokens(vocabulary, going, tokens) } : {};
   if (layers.length === 0 && width === null) return kept;
   const path = cache.path(`weights-${keyOf(JSON.stringify([layers, width]))}.safetensors`);
-  const partial = join(options.workDir, 'weights.safetensors');
-  const healed = await (await surgery())?.heal({ layers, width }, partial, options);
-  if (healed?.weights !== undefined) await rename(partial, path);
-  return { ...kept, ...healed, ...(healed?.weights !== undefined && { weights: path }) };
+  return { ...kept, ...(await (await surgery())?.heal({ layers, width }, path, options)) };
 }
 
 /** The pruning and its file's bytes: where those are estimated too low, some more tokens go. */
