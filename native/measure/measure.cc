@@ -74,9 +74,9 @@ void observe(Environment & environment, JobPtr job, Json params, Blobs blobs) {
 // Work on each input of a fusion, on several threads.
 struct OverInputs {
   OverInputs(JobPtr job, std::shared_ptr<Fusion> fusion, std::function<void(Job &, const Fusion &, size_t)> each)
-      : job(std::move(job)), occupied(std::move(fusion)), each(std::move(each)) {}
+      : job(std::move(job)), claim(std::move(fusion)), each(std::move(each)) {}
   const JobPtr job;
-  Occupied occupied;
+  Claim<Fusion> claim;
   const std::function<void(Job &, const Fusion &, size_t)> each;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
@@ -86,7 +86,7 @@ struct OverInputs {
 // Ends with { unseen: tensors that no text met }.
 void over_inputs(std::shared_ptr<OverInputs> run, int threads) {
   const auto work = [run](int) {
-    const Fusion & fusion = *run->occupied.fusion;
+    const Fusion & fusion = *run->claim.object;
     for (;;) {
       if (!Executor::may_continue()) return Executor::Leave::paused;
       const size_t input = run->next++;
@@ -101,10 +101,10 @@ void over_inputs(std::shared_ptr<OverInputs> run, int threads) {
   };
   const auto finish = [run] {
     Json unseen = Json::array();
-    for (const auto & matrix : run->occupied.fusion->matrices) {
+    for (const auto & matrix : run->claim.object->matrices) {
       if (matrix.input < 0) unseen.push_back(matrix.tensor);
     }
-    run->occupied.release();
+    run->claim.release();
     if (run->job->cancelled()) return run->job->fail({"TARA_ABORTED"});
     if (run->failed) return run->job->fail(run->failure);
     run->job->done({{"unseen", unseen}});
@@ -147,7 +147,7 @@ void feedback_factors(Environment & environment, JobPtr job, Json params, Blobs)
 // { fusion } -> [{ size, tensors: those that read it }], the inputs that were met
 Json inputs_of(Environment & environment, const Json & params) {
   const auto fusion = fusion_of(environment, params);
-  const Occupied occupied(fusion);
+  const Claim<Fusion> claim(fusion);
   Json inputs = Json::array();
   for (const Input & input : fusion->inputs) inputs.push_back({{"size", input.size}, {"tensors", Json::array()}});
   for (const Matrix & matrix : fusion->matrices) {

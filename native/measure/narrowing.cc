@@ -58,7 +58,7 @@ struct Work {
 struct Narrowings {
   Narrowings(JobPtr job, std::shared_ptr<Moments> moments) : job(std::move(job)), claim(std::move(moments)) {}
   const JobPtr job;
-  Claim claim;
+  Claim<Moments> claim;
   std::vector<Work> works;
   std::atomic<size_t> next{0};
   std::atomic<bool> failed{false};
@@ -75,8 +75,8 @@ void narrow_all(Environment & environment, JobPtr job, Json params, Blobs blobs)
   for (size_t i = 0; i < layers.size(); ++i) {
     const auto & one = layers[i];
     Work work;
-    work.index = whole(one, "index", 0, all->claim.moments->layers.size() - 1);
-    const Channels & channels = all->claim.moments->layers[work.index];
+    work.index = whole(one, "index", 0, all->claim.object->layers.size() - 1);
+    const Channels & channels = all->claim.object->layers[work.index];
     work.narrowing.weight = floats_of(one.at("dtype").get<std::string>(), blobs[i], channels.size * channels.rows);
     work.narrowing.next = one.at("next").get<bool>();
     work.narrowing.widths = one.at("widths").get<std::vector<size_t>>();
@@ -93,7 +93,7 @@ void narrow_all(Environment & environment, JobPtr job, Json params, Blobs blobs)
       if (at >= all->works.size() || all->failed || all->job->cancelled()) return Executor::Leave::drained;
       try {
         auto & [index, narrowing] = all->works[at];
-        narrow(all->claim.moments->layers[index], std::move(narrowing), [&] { return all->job->cancelled(); }, [&, i = index](Narrowed made) {
+        narrow(all->claim.object->layers[index], std::move(narrowing), [&] { return all->job->cancelled(); }, [&, i = index](Narrowed made) {
           Blob blob(made.weight.size() * sizeof(float));
           std::memcpy(blob.data(), made.weight.data(), blob.size());
           all->job->chunk({{"index", i}, {"width", made.width}, {"kept", std::move(made.kept)}, {"error", made.error}}, std::move(blob));
