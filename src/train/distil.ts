@@ -82,14 +82,14 @@ const countParts = (sections: Network['sections']): DistilReport['trained'] => {
   return [...counts].map(([name, parameters]) => ({ part: name, parameters }));
 };
 
-async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
-  const { student, teacher, key, folder, output, engine, threads, signal, tell } = job;
+async function textsOf({ student, text, engine, threads, signal, tell }: Omit<Job, 'folder'>): Promise<Texts> {
   tell?.(0, 'reading texts');
-  let texts: Texts;
-  {
-    await using model = await engine.load(student.path, { slots: 1, contextSize: 512, threads, signal });
-    texts = await readTexts(model, job.text, signal);
-  }
+  await using model = await engine.load(student.path, { slots: 1, contextSize: 512, threads, signal });
+  return await readTexts(model, text, signal);
+}
+
+async function run(job: Job, texts: Texts, options: DistilOptions): Promise<DistilReport> {
+  const { student, teacher, key, folder, output, engine, threads, signal, tell } = job;
   const scratch = join(folder, key);
   await mkdir(scratch, { recursive: true });
   tell?.(0.01, 'measuring teacher and student');
@@ -124,12 +124,17 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
  */
 export async function distil(options: DistilOptions): Promise<DistilReport> {
   const started = performance.now();
-  const job = await checked(options);
-  const key = await keyOf(job);
-  const folder = await workFolder(job.output, key);
+  const files = await checked(options);
   const engine = options.engine ?? createEngine();
   try {
-    const report = await run({ ...job, key, folder, engine, started, signal: options.signal, tell: options.onProgress }, options);
+    const job = { ...files, key: await keyOf(files), engine, started, signal: options.signal, tell: options.onProgress };
+    const texts = await textsOf(job);
+    const folder = await workFolder(job.output, job.key);
+    const report = await run({ ...job, folder }, texts, options).catch(async (thrown: unknown) => {
+      // Without labels there is nothing to go on from.
+      if (!(await readdir(folder).catch(() => [])).some((name) => name.startsWith(`${job.key}.`))) await rm(folder, { recursive: true, force: true });
+      throw thrown;
+    });
     await rm(folder, { recursive: true, force: true });
     return report;
   } finally {
