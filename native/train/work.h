@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "env/claim.h"
-#include "train/parts.h"
+#include "env/parts.h"
 #include "train/pass.h"
 
 namespace tara::train {
