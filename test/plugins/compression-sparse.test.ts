@@ -178,6 +178,8 @@ describe('search on a model', () => {
     const short = join(folder, 'short.txt');
     await writeFile(short, 'A short text.\n');
     await expect(searchSparse(options({ texts: [short], cacheDir: join(folder, 'short') }))).rejects.toMatchObject({ code: 'TARA_TEXT_TOO_SHORT' });
+    const brief = await writeTinyModel(join(folder, 'brief.gguf'), { contextLength: 512, vocabulary: bytePairs(MERGES) });
+    await expect(searchSparse(options({ model: brief, cacheDir: join(folder, 'brief') }))).rejects.toMatchObject({ code: 'TARA_MODEL_UNSUPPORTED', message: expect.stringContaining('trained for 512 tokens') });
     const nan = await writeTinyModel(join(folder, 'nan.gguf'), { layers: 3, vocabulary: bytePairs(MERGES), change: (name, values) => { if (name === 'blk.1.ffn_up.weight') values.fill(Number.NaN); } });
     await expect(searchSparse(options({ model: nan, cacheDir: join(folder, 'nan') }))).rejects.toMatchObject({ code: 'TARA_LOGITS_INVALID' });
     for (const name of ['cache', 'short', 'aborted', 'nan']) expect((await readdir(join(folder, name))).filter((entry) => entry.startsWith('work-'))).toEqual([]);

@@ -6,10 +6,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTaraEngine, readGguf, TaraError, type GgufFile, type Pruning } from 'tara-gguf';
+import { createTaraEngine, metadataOf, readGguf, TaraError, type GgufFile, type Pruning } from 'tara-gguf';
 import { Cache, contentHash, keyOf } from '../hybrid/cache.js';
 import { partTexts, type TextFiles } from '../hybrid/texts.js';
-import { withCut, type BenchOptions } from './bench.js';
+import { CONTEXT, withCut, type BenchOptions } from './bench.js';
 import type { Surgery } from './channels.js';
 import { front, least, smallest, within, type Field } from './choose.js';
 import { judged, type Judged } from './judge.js';
@@ -65,6 +65,13 @@ function shapeOf(file: GgufFile): Shape {
   const rows = (name: string): number => file.tensors.find((tensor) => tensor.name === name)?.ne[1] ?? 0;
   const layers = new Set(file.tensors.flatMap(({ name }) => /^blk\.(\d+)\./.exec(name)?.[1] ?? [])).size;
   return { tokens: rows('token_embd.weight'), layers, width: file.tensors.find(({ name }) => /\.ffn_down\.weight$/.test(name))?.ne[0] ?? 0 };
+}
+
+/** Throws TARA_MODEL_UNSUPPORTED for a model of fewer tokens than it would be measured with. */
+function checkContext(file: GgufFile): void {
+  const metadata = metadataOf(file);
+  const trained = metadata.number(`${metadata.string('general.architecture')}.context_length`) ?? CONTEXT;
+  if (trained < CONTEXT) throw new TaraError('TARA_MODEL_UNSUPPORTED', { path: file.path, reason: `it was trained for ${trained} tokens, and cuts are measured with ${CONTEXT}` });
 }
 
 const unreached = (wanted: string, best: string): TaraError => new TaraError('TARA_PRUNING_UNREACHED', { wanted, best });
@@ -160,7 +167,7 @@ function withTimeLeft(onProgress: Progress | undefined): Progress {
 }
 
 /**
- * Searches. Rejects with TARA_PRUNING_UNREACHED for a goal that no cut reaches, TARA_PRUNING_REFUSED,
+ * Searches. Rejects with TARA_PRUNING_UNREACHED for a goal that no cut reaches, TARA_PRUNING_REFUSED, TARA_MODEL_UNSUPPORTED,
  * TARA_TEXT_TOO_SHORT, TARA_CONFIG_INVALID, TARA_ABORTED and as the model's reading does; of its work files nothing is left.
  */
 export async function searchSparse(sparse: SparseOptions): Promise<SparseResult> {
@@ -174,6 +181,7 @@ export async function searchSparse(sparse: SparseOptions): Promise<SparseResult>
     const texts = await partTexts(sparse.texts, workDir);
     const cache = await Cache.open(cacheDir, keyOf('sparse', VERSION, await contentHash(model, signal), texts.hash));
     const file = await readGguf(model, { signal });
+    checkContext(file);
     const options: BenchOptions = { engine, model, preset, workDir, threads, signal };
     const searched = minutes > 0 ? 0.4 : 0.8;
     const searching = withTimeLeft(share(0, searched, sparse.onProgress));
