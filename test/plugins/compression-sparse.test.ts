@@ -151,7 +151,7 @@ describe('search on a model', () => {
     const { recovery } = await searchSparse(options({ cacheDir, sparsity: 0.08, minutes: 0.2, onProgress: (_, detail) => steps.push(...[stepOf(detail) ?? []].flat()) }));
     expect(recovery).toMatch(/steps/);
     expect(steps[0]).toBeGreaterThan(1);
-  });
+  }, 240_000);
 
   it('cuts a model that nothing can teach, and says why it was not taught', async () => {
     const { tokens, entries } = bytePairs(MERGES);

@@ -102,7 +102,7 @@ describe('quantize --compression-type distilled', () => {
     expect(report.history.slice(0, history.length)).toEqual(history);
     expect(report.steps).toBeGreaterThan(history.at(-1)?.step ?? Infinity);
     expect((await readdir(cwd)).filter((name) => name.startsWith('resumed.gguf'))).toEqual(['resumed.gguf']);
-  });
+  }, 240_000);
 
   it('wants text, and takes no size', async () => {
     expect((await tara(cwd, argv())).code).toBe(2);
