@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "quant/vector_ops.h"
+
 namespace tara {
 
 namespace {
@@ -12,28 +14,9 @@ namespace {
 constexpr float GREEDY_BELOW = 1e-3f;
 
 // The first of the largest logits, as llama.cpp's greedy sampler chooses; -1 when a logit is NaN or none is finite.
-// Lanes, so that the compiler uses vectors: a vocabulary is scanned for every token.
-llama_token largest(const float * logits, int32_t size) {
-  constexpr int32_t LANES = 16;
-  float tops[LANES];
-  std::fill(tops, tops + LANES, -std::numeric_limits<float>::infinity());
-  int32_t broken[LANES] = {};
-  int32_t at = 0;
-  for (; at + LANES <= size; at += LANES) {
-    for (int32_t lane = 0; lane < LANES; ++lane) {
-      const float value = logits[at + lane];
-      tops[lane] = value > tops[lane] ? value : tops[lane];
-      broken[lane] |= value != value;
-    }
-  }
-  float top = *std::max_element(tops, tops + LANES);
-  bool nan = std::any_of(broken, broken + LANES, [](int32_t lane) { return lane != 0; });
-  for (; at < size; ++at) {
-    top = std::max(top, logits[at]);
-    nan |= std::isnan(logits[at]);
-  }
-  if (nan || !std::isfinite(top)) return -1;
-  return static_cast<llama_token>(std::find(logits, logits + size, top) - logits);
+llama_token top_token(const float * logits, int32_t size) {
+  const float top = quant::largest(logits, static_cast<size_t>(size));
+  return std::isfinite(top) ? static_cast<llama_token>(std::find(logits, logits + size, top) - logits) : -1;
 }
 
 // Whether the token is chosen by more than its logit and the temperature.
@@ -112,7 +95,7 @@ void Sampler::add_bias(float * logits) const {
 
 // The grammar, where given, narrows the candidates first. LLAMA_TOKEN_NULL when none is left.
 llama_token Sampler::choose(const float * logits, const Grammar * grammar) {
-  if (chain_ == nullptr && grammar == nullptr) return largest(logits, size_);
+  if (chain_ == nullptr && grammar == nullptr) return top_token(logits, size_);
   candidates_.resize(static_cast<size_t>(size_));
   for (int32_t i = 0; i < size_; ++i) candidates_[static_cast<size_t>(i)] = {i, logits[i], 0.0f};
   llama_token_data_array array{candidates_.data(), candidates_.size(), -1, false};
@@ -127,7 +110,7 @@ llama_token Sampler::choose(const float * logits, const Grammar * grammar) {
 }
 
 llama_token Sampler::sample(float * logits) {
-  const llama_token likeliest = largest(logits, size_);
+  const llama_token likeliest = top_token(logits, size_);
   if (likeliest < 0) throw Error("TARA_LOGITS_INVALID");
   add_bias(logits);
   llama_token token = chain_ == nullptr && bias_.empty() ? likeliest : choose(logits, nullptr);

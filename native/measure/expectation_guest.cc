@@ -25,29 +25,19 @@ void add_probabilities(double * sums, const float * logits, float shift, size_t 
 
 }  // namespace
 
-ExpectationGuest::ExpectationGuest(JobPtr job, std::vector<Tokens> texts) : Guest(std::move(job)), texts_(std::move(texts)) {
-  for (const auto & text : texts_) total_ += text.size();
-}
-
 void ExpectationGuest::begin(const Lodging & lodging) {
   const Weights & weights = *lodging.weights;
   if (!weights.causal()) throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights.path}, {"reason", "it is an encoder, which expects no next token"}});
-  size_t longest = 0;
-  for (const auto & text : texts_) {
-    check_tokens(weights, text);
-    longest = std::max(longest, text.size());
-  }
-  if (longest > lodging.context_tokens) throw Error("TARA_CONTEXT_FULL", {{"tokens", longest}, {"limit", lodging.context_tokens}});
+  const size_t most = longest(lodging);
   sums_.resize(static_cast<size_t>(llama_vocab_n_tokens(weights.vocab)));
   ContextOptions options;
-  options.tokens = static_cast<uint32_t>(longest);
-  options.batch = static_cast<uint32_t>(std::min(BATCH, longest));
-  threads_ = &lodging.threads;
-  context_ = std::make_unique<Context>(lodging.weights, options, lodging.threads, [this, &closing = lodging.closing] { return closing || job->cancelled(); });
+  options.tokens = static_cast<uint32_t>(most);
+  options.batch = static_cast<uint32_t>(std::min(BATCH, most));
+  open(lodging, options);
 }
 
-void ExpectationGuest::take_rows(size_t rows) {
-  const float * logits = llama_get_logits(context_->get());
+void ExpectationGuest::after_batch(size_t rows) {
+  const float * logits = llama_get_logits(context());
   if (logits == nullptr) throw Error("TARA_INTERNAL", {{"reason", "a decode gave no logits"}});
   const size_t size = sums_.size();
   std::vector<float> shifts(rows);
@@ -59,33 +49,17 @@ void ExpectationGuest::take_rows(size_t rows) {
   const auto add = [&](size_t part, size_t parts) {
     for (size_t row = 0; row < rows; ++row) add_probabilities(sums_.data(), logits + row * size, shifts[row], size * part / parts, size * (part + 1) / parts);
   };
-  const auto parts = static_cast<size_t>(std::max(1, threads_->granted()));
+  const auto parts = static_cast<size_t>(threads());
   std::vector<std::thread> others;
   for (size_t part = 1; part < parts; ++part) others.emplace_back(add, part, parts);
   add(0, parts);
   for (auto & other : others) other.join();
 }
 
-bool ExpectationGuest::step() {
-  const Tokens & text = texts_[text_];
-  const size_t count = std::min<size_t>(context_->batch_limit(), text.size() - fed_);
-  batch_.clear();
-  for (size_t i = 0; i < count; ++i) batch_.add(text[fed_ + i], static_cast<llama_pos>(fed_ + i), 0, true);
-  const auto outcome = context_->decode(batch_.view(0, batch_.size()));
-  if (outcome == Context::Outcome::aborted) return true;  // the runner sees why before the next step
-  if (outcome == Context::Outcome::no_room) throw Error("TARA_DECODE_FAILED", {{"reason", "the context found no room"}});
-  take_rows(count);
-  fed_ += count;
-  done_ += count;
-  job->progress({{"done", done_}, {"total", total_}});
-  if (fed_ < text.size()) return true;
-  fed_ = 0;
-  if (auto * memory = context_->memory(); memory != nullptr) llama_memory_clear(memory, false);
-  if (++text_ < texts_.size()) return true;
+void ExpectationGuest::finish() {
   Blob blob(sums_.size() * sizeof(double));
   std::memcpy(blob.data(), sums_.data(), blob.size());
   job->done({{"tokens", total_}}, std::move(blob));
-  return false;
 }
 
 }  // namespace tara::measure

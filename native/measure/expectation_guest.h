@@ -2,29 +2,22 @@
 // how often it expects the token in such texts, whether they hold it or not.
 #pragma once
 
-#include "engine/context.h"
-#include "engine/guest.h"
-#include "engine/vocab.h"
+#include "measure/reading_guest.h"
 
 namespace tara::measure {
 
-// Ends with { tokens } and a double for each token of the vocabulary. Progress { done, total } in tokens.
-class ExpectationGuest : public Guest {
+// Ends with { tokens } and a double for each token of the vocabulary.
+class ExpectationGuest : public ReadingGuest {
  public:
-  ExpectationGuest(JobPtr job, std::vector<Tokens> texts);
+  ExpectationGuest(JobPtr job, std::vector<Tokens> texts) : ReadingGuest(std::move(job), std::move(texts)) {}
 
   void begin(const Lodging & lodging) override;
-  bool step() override;
 
  private:
-  void take_rows(size_t rows);
+  // Its rows of logits are there.
+  void after_batch(size_t rows) override;
+  void finish() override;
 
-  const std::vector<Tokens> texts_;
-  size_t total_ = 0;
-  std::unique_ptr<Context> context_;
-  Threads * threads_ = nullptr;
-  Batch batch_;
-  size_t text_ = 0, fed_ = 0, done_ = 0;  // `fed_` of the text under way, `done_` of all
   std::vector<double> sums_;
 };
 

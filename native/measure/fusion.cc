@@ -49,15 +49,6 @@ void for_rows(size_t rows, int threads, const std::function<void(size_t)> & work
 
 }  // namespace
 
-Occupied::Occupied(std::shared_ptr<Fusion> taken) : fusion(std::move(taken)) {
-  if (fusion->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on one fusion"}});
-}
-
-void Occupied::release() noexcept {
-  if (held_) fusion->busy = false;
-  held_ = false;
-}
-
 size_t Fusion::input_of(Matrix & matrix, const std::string & first) {
   if (matrix.input >= 0) {
     if (inputs[matrix.input].first != first) throw Error("TARA_INTERNAL", {{"reason", matrix.tensor + " reads another tensor than before"}});

@@ -58,21 +58,6 @@ class Fusion : public Object {
   size_t bytes_ = 0;
 };
 
-// Frees the fusion for the next job.
-class Occupied {
- public:
-  // Throws TARA_INTERNAL when another job works on it.
-  explicit Occupied(std::shared_ptr<Fusion> fusion);
-  ~Occupied() { release(); }
-  Occupied(const Occupied &) = delete;
-  // Before the job's end is told: the next one may start at once.
-  void release() noexcept;
-  const std::shared_ptr<Fusion> fusion;
-
- private:
-  bool held_ = true;
-};
-
 // Adds scale * x x^T of each token to the sums that begin at it, and A x x^T to the factor's. `x` is [tokens, size].
 // Rows are shared among threads, and each is summed in the tokens' order: the result does not depend on their number.
 void add_products(Input & input, const float * x, size_t tokens, float scale, int threads);

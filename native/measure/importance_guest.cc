@@ -15,14 +15,9 @@ ImportanceGuest::ImportanceGuest(JobPtr job, const std::vector<std::string> & we
     : ObservingGuest(std::move(job), std::move(texts)), weights_(weights.begin(), weights.end()) {}
 
 void ImportanceGuest::begin(const Lodging & lodging) {
-  size_t longest = 0;
-  for (const auto & text : texts_) {
-    check_tokens(*lodging.weights, text);
-    longest = std::max(longest, text.size());
-  }
-  if (longest > lodging.context_tokens) throw Error("TARA_CONTEXT_FULL", {{"tokens", longest}, {"limit", lodging.context_tokens}});
+  const size_t most = longest(lodging);
   // An encoder reads a text at once.
-  open(lodging, longest, lodging.weights->causal() ? std::min(BATCH, longest) : longest);
+  open(lodging, most, lodging.weights->causal() ? std::min(BATCH, most) : most);
 }
 
 std::string ImportanceGuest::weight_of(const ggml_tensor * node) const {

@@ -7,6 +7,7 @@
 #include "env/error.h"
 #include "quant/clones.h"
 #include "quant/exponential.h"
+#include "quant/vector_ops.h"
 
 namespace tara::measure {
 
@@ -27,19 +28,6 @@ inline __attribute__((always_inline)) double sum_of(const float * x, size_t leng
   double sum = 0;
   for (const float lane : lanes) sum += lane;
   return sum;
-}
-
-// A NaN among them is passed over.
-TARA_CLONES
-float largest(const float * x, size_t size) {
-  float lanes[LANES];
-  std::fill(lanes, lanes + LANES, -INFINITY);
-  size_t i = 0;
-  for (; i + LANES <= size; i += LANES) {
-    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
-  }
-  for (size_t lane = 0; i < size; ++i, ++lane) lanes[lane] = x[i] > lanes[lane] ? x[i] : lanes[lane];
-  return *std::max_element(lanes, lanes + LANES);
 }
 
 TARA_CLONES
@@ -110,7 +98,7 @@ double sum_of_divergence(const uint16_t * codes, float floor, float step, const 
 
 Softmax softmax_of(const float * logits, size_t size) {
   Softmax softmax;
-  softmax.top = largest(logits, size);
+  softmax.top = quant::largest(logits, size);
   const double sum = sum_of_exp(logits, size, softmax.top);
   if (!std::isfinite(softmax.top) || !std::isfinite(sum)) throw Error("TARA_LOGITS_INVALID");
   softmax.top_token = static_cast<size_t>(std::find(logits, logits + size, softmax.top) - logits);

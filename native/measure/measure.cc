@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "engine/runner.h"
-#include "env/executor.h"
+#include "env/parts.h"
 #include "measure/expectation_guest.h"
 #include "measure/feedback.h"
 #include "measure/importance_guest.h"
@@ -71,45 +71,23 @@ void observe(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   runner->host(std::move(observer));
 }
 
-// Work on each input of a fusion, on several threads.
-struct OverInputs {
-  OverInputs(JobPtr job, std::shared_ptr<Fusion> fusion, std::function<void(Job &, const Fusion &, size_t)> each)
-      : job(std::move(job)), occupied(std::move(fusion)), each(std::move(each)) {}
-  const JobPtr job;
-  Occupied occupied;
-  const std::function<void(Job &, const Fusion &, size_t)> each;
-  std::atomic<size_t> next{0};
-  std::atomic<bool> failed{false};
-  Failure failure;  // of the worker that set `failed`
-};
-
-// Ends with { unseen: tensors that no text met }.
-void over_inputs(std::shared_ptr<OverInputs> run, int threads) {
-  const auto work = [run](int) {
-    const Fusion & fusion = *run->occupied.fusion;
-    for (;;) {
-      if (!Executor::may_continue()) return Executor::Leave::paused;
-      const size_t input = run->next++;
-      if (input >= fusion.inputs.size() || run->failed || run->job->cancelled()) return Executor::Leave::drained;
-      try {
-        run->each(*run->job, fusion, input);
-        run->job->progress({{"done", input + 1}, {"total", fusion.inputs.size()}});
-      } catch (...) {
-        if (!run->failed.exchange(true)) run->failure = current_failure();
-      }
-    }
+// Calls `each` for every input of a fusion, on several threads; ends with { unseen: tensors that no text met }.
+void over_inputs(const JobPtr & job, std::shared_ptr<Fusion> fusion, size_t threads, std::function<void(Job &, const Fusion &, size_t)> each) {
+  const auto claim = std::make_shared<Claim<Fusion>>(std::move(fusion));
+  const size_t count = claim->object->inputs.size();
+  const auto work = [job, claim, count, each = std::move(each)](size_t input, size_t) {
+    each(*job, *claim->object, input);
+    job->progress({{"done", input + 1}, {"total", count}});
   };
-  const auto finish = [run] {
+  const auto finish = [job, claim] {
     Json unseen = Json::array();
-    for (const auto & matrix : run->occupied.fusion->matrices) {
+    for (const auto & matrix : claim->object->matrices) {
       if (matrix.input < 0) unseen.push_back(matrix.tensor);
     }
-    run->occupied.release();
-    if (run->job->cancelled()) return run->job->fail({"TARA_ABORTED"});
-    if (run->failed) return run->job->fail(run->failure);
-    run->job->done({{"unseen", unseen}});
+    claim->release();
+    job->done({{"unseen", unseen}});
   };
-  Executor::get().submit(threads == 0 ? Executor::get().size() : threads, work, finish);
+  run_parts({job, threads, count, work, finish, [claim] { claim->release(); }});
 }
 
 Blob blob_of(const std::vector<float> & values) {
@@ -127,27 +105,27 @@ double share_of(const Json & params, const char * key) {
 // { fusion, shrink, threads }. Chunks { matrix, domain } with A' as float32.
 void solve_all(Environment & environment, JobPtr job, Json params, Blobs) {
   const double shrink = share_of(params, "shrink");
-  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
+  const size_t threads = whole(params, "threads", 0, 1024);
   const auto each = [shrink](Job & job, const Fusion & fusion, size_t input) {
     for (const auto & [matrix, factor, a] : solve(fusion, input, shrink)) {
       job.chunk({{"matrix", matrix}, {"domain", fusion.matrices[matrix].factors[factor].domain}}, blob_of(a));
     }
   };
-  over_inputs(std::make_shared<OverInputs>(std::move(job), fusion_of(environment, params), each), threads);
+  over_inputs(job, fusion_of(environment, params), threads, each);
 }
 
 // { fusion, ridge, shrink, threads }. Chunks { input } with its feedback factor as float32.
 void feedback_factors(Environment & environment, JobPtr job, Json params, Blobs) {
   const Damping damping{share_of(params, "ridge"), share_of(params, "shrink")};
-  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
+  const size_t threads = whole(params, "threads", 0, 1024);
   const auto each = [damping](Job & job, const Fusion & fusion, size_t input) { job.chunk({{"input", input}}, blob_of(feedback_factor(fusion.inputs[input], damping))); };
-  over_inputs(std::make_shared<OverInputs>(std::move(job), fusion_of(environment, params), each), threads);
+  over_inputs(job, fusion_of(environment, params), threads, each);
 }
 
 // { fusion } -> [{ size, tensors: those that read it }], the inputs that were met
 Json inputs_of(Environment & environment, const Json & params) {
   const auto fusion = fusion_of(environment, params);
-  const Occupied occupied(fusion);
+  const Claim<Fusion> claim(fusion);
   Json inputs = Json::array();
   for (const Input & input : fusion->inputs) inputs.push_back({{"size", input.size}, {"tensors", Json::array()}});
   for (const Matrix & matrix : fusion->matrices) {

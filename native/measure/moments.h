@@ -35,24 +35,4 @@ class Moments : public Object {
   std::atomic<bool> busy{false};
 };
 
-// Claims moments for a job that writes to them, until it is released or goes.
-class Claim {
- public:
-  // Throws TARA_INTERNAL when another job has them.
-  explicit Claim(std::shared_ptr<Moments> taken) : moments(std::move(taken)) {
-    if (moments->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on the same moments"}});
-  }
-  ~Claim() { release(); }
-  Claim(const Claim &) = delete;
-  // Before the job's end is told: the next one may start at once.
-  void release() noexcept {
-    if (held_) moments->busy = false;
-    held_ = false;
-  }
-  const std::shared_ptr<Moments> moments;
-
- private:
-  bool held_ = true;
-};
-
 }  // namespace tara::measure

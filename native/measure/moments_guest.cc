@@ -28,7 +28,7 @@ double cosine(const float * a, const float * b, size_t size) {
 
 MomentsGuest::MomentsGuest(JobPtr job, std::shared_ptr<Moments> moments, std::vector<Tokens> texts)
     : ObservingGuest(std::move(job), std::move(texts)), claim_(std::move(moments)), scale_(1.0f / static_cast<float>(total_)) {
-  for (auto & layer : claim_.moments->layers) {
+  for (auto & layer : claim_.object->layers) {
     by_tensor_[layer.tensor] = &layer;
     by_layer_[layer.layer] = &layer;
   }
@@ -38,21 +38,8 @@ void MomentsGuest::begin(const Lodging & lodging) {
   if (!lodging.weights->causal()) {
     throw Error("TARA_MODEL_UNSUPPORTED", {{"path", lodging.weights->path}, {"reason", "it is an encoder, and moments are measured of decoders"}});
   }
-  for (const auto & text : texts_) {
-    check_tokens(*lodging.weights, text);
-    if (text.size() > lodging.context_tokens) throw Error("TARA_CONTEXT_FULL", {{"tokens", text.size()}, {"limit", lodging.context_tokens}});
-  }
-  threads_ = &lodging.threads;
+  longest(lodging);
   open(lodging, lodging.context_tokens, std::min(CHUNK, lodging.context_tokens));
-}
-
-Channels * MomentsGuest::channels_of(const ggml_tensor * node) {
-  if (node->op != GGML_OP_MUL_MAT) return nullptr;
-  const auto found = by_tensor_.find(weight_name(node->src[0]));
-  if (found == by_tensor_.end()) return nullptr;
-  const ggml_tensor * x = node->src[1];
-  const bool plain = x->type == GGML_TYPE_F32 && ggml_is_contiguous(x) && x->ne[2] == 1 && x->ne[3] == 1;
-  return plain && x->ne[0] == static_cast<int64_t>(found->second->size) ? found->second : nullptr;
 }
 
 int MomentsGuest::output_of(const ggml_tensor * node) {
@@ -61,7 +48,7 @@ int MomentsGuest::output_of(const ggml_tensor * node) {
   return std::atoi(node->name + length);
 }
 
-bool MomentsGuest::wants(const ggml_tensor * node) { return output_of(node) >= 0 || channels_of(node) != nullptr; }
+bool MomentsGuest::wants(const ggml_tensor * node) { return output_of(node) >= 0 || kept_of(by_tensor_, node) != nullptr; }
 
 void MomentsGuest::take_output(int layer, const ggml_tensor * node) {
   const auto size = static_cast<size_t>(node->ne[0]);
@@ -74,7 +61,7 @@ void MomentsGuest::take_output(int layer, const ggml_tensor * node) {
   if (const auto before = by_layer_.find(layer - 1); follows && before != by_layer_.end() && before_inner_.size() == before->second->size * tokens && before->second->rows == size) {
     std::vector<float> added(stream_.size());
     for (size_t i = 0; i < added.size(); ++i) added[i] = now[i] - stream_[i];
-    add_outer(before->second->next.data(), added.data(), size, before_inner_.data(), before->second->size, tokens, scale_, threads_->granted());
+    add_outer(before->second->next.data(), added.data(), size, before_inner_.data(), before->second->size, tokens, scale_, threads());
   }
   stream_.assign(now, now + size * tokens);
   stream_layer_ = layer;
@@ -87,11 +74,11 @@ bool MomentsGuest::take(const ggml_tensor * node) {
     take_output(layer, node);
     return true;
   }
-  Channels & channels = *channels_of(node);
+  Channels & channels = *kept_of(by_tensor_, node);
   const ggml_tensor * inputs = node->src[1];
   const auto tokens = static_cast<size_t>(inputs->ne[1]);
   const auto * x = reinterpret_cast<const float *>(on_host(inputs, staged_));
-  add_products(channels.input, x, tokens, scale_, threads_->granted());
+  add_products(channels.input, x, tokens, scale_, threads());
   inner_.assign(x, x + channels.size * tokens);
   return true;
 }
@@ -105,7 +92,7 @@ void MomentsGuest::begin_graph() {
 
 void MomentsGuest::finish() {
   Json influence = Json::array();
-  for (const auto & layer : claim_.moments->layers) influence.push_back(layer.influence);
+  for (const auto & layer : claim_.object->layers) influence.push_back(layer.influence);
   claim_.release();
   job->done({{"tokens", total_}, {"influence", std::move(influence)}});
 }

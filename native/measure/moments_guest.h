@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "env/claim.h"
 #include "measure/moments.h"
 #include "measure/observing_guest.h"
 
@@ -21,16 +22,14 @@ class MomentsGuest : public ObservingGuest {
   bool take(const ggml_tensor * node) override;
   void begin_graph() override;
   void finish() override;
-  Channels * channels_of(const ggml_tensor * node);
   // The number of the layer whose output this is, -1 for any other node.
   static int output_of(const ggml_tensor * node);
   void take_output(int layer, const ggml_tensor * node);
 
-  Claim claim_;
+  Claim<Moments> claim_;
   const float scale_;  // of a token
   std::unordered_map<std::string, Channels *> by_tensor_;
   std::unordered_map<int, Channels *> by_layer_;
-  Threads * threads_ = nullptr;
   // Of the layer under way: its inner channels, and the residual stream behind the one before.
   std::vector<float> inner_, before_inner_, stream_;
   int stream_layer_ = -1;

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "engine/runner.h"
-#include "env/executor.h"
+#include "env/parts.h"
 #include "measure/moments_guest.h"
 #include "measure/narrow.h"
 #include "measure/parameters.h"
@@ -55,28 +55,19 @@ struct Work {
   Narrowing narrowing;
 };
 
-struct Narrowings {
-  Narrowings(JobPtr job, std::shared_ptr<Moments> moments) : job(std::move(job)), claim(std::move(moments)) {}
-  const JobPtr job;
-  Claim claim;
-  std::vector<Work> works;
-  std::atomic<size_t> next{0};
-  std::atomic<bool> failed{false};
-  Failure failure;  // of the worker that set `failed`
-};
-
 // { moments, threads, layers: [{ index, dtype, next, widths }] }; blobs: each layer's weight. Chunks { index, width, kept, error } with the
 // weight as float32.
 void narrow_all(Environment & environment, JobPtr job, Json params, Blobs blobs) {
-  const auto threads = static_cast<int>(whole(params, "threads", 0, 1024));
-  auto all = std::make_shared<Narrowings>(std::move(job), moments_of(environment, params));
+  const size_t threads = whole(params, "threads", 0, 1024);
+  const auto claim = std::make_shared<Claim<Moments>>(moments_of(environment, params));
+  const auto works = std::make_shared<std::vector<Work>>();
   const auto & layers = params.at("layers");
   if (layers.size() != blobs.size()) throw refuse("a weight for each layer expected");
   for (size_t i = 0; i < layers.size(); ++i) {
     const auto & one = layers[i];
     Work work;
-    work.index = whole(one, "index", 0, all->claim.moments->layers.size() - 1);
-    const Channels & channels = all->claim.moments->layers[work.index];
+    work.index = whole(one, "index", 0, claim->object->layers.size() - 1);
+    const Channels & channels = claim->object->layers[work.index];
     work.narrowing.weight = floats_of(one.at("dtype").get<std::string>(), blobs[i], channels.size * channels.rows);
     work.narrowing.next = one.at("next").get<bool>();
     work.narrowing.widths = one.at("widths").get<std::vector<size_t>>();
@@ -84,33 +75,22 @@ void narrow_all(Environment & environment, JobPtr job, Json params, Blobs blobs)
     for (const size_t width : work.narrowing.widths) {
       if (width < 1 || width > channels.size) throw refuse("a width is out of range");
     }
-    all->works.push_back(std::move(work));
+    works->push_back(std::move(work));
   }
-  const auto run = [all](int) {
-    for (;;) {
-      if (!Executor::may_continue()) return Executor::Leave::paused;
-      const size_t at = all->next++;
-      if (at >= all->works.size() || all->failed || all->job->cancelled()) return Executor::Leave::drained;
-      try {
-        auto & [index, narrowing] = all->works[at];
-        narrow(all->claim.moments->layers[index], std::move(narrowing), [&] { return all->job->cancelled(); }, [&, i = index](Narrowed made) {
-          Blob blob(made.weight.size() * sizeof(float));
-          std::memcpy(blob.data(), made.weight.data(), blob.size());
-          all->job->chunk({{"index", i}, {"width", made.width}, {"kept", std::move(made.kept)}, {"error", made.error}}, std::move(blob));
-        });
-        all->job->progress({{"done", at + 1}, {"total", all->works.size()}});
-      } catch (...) {
-        if (!all->failed.exchange(true)) all->failure = current_failure();
-      }
-    }
+  const auto part = [job, claim, works](size_t at, size_t) {
+    auto & [index, narrowing] = (*works)[at];
+    narrow(claim->object->layers[index], std::move(narrowing), [&] { return job->cancelled(); }, [&, i = index](Narrowed made) {
+      Blob blob(made.weight.size() * sizeof(float));
+      std::memcpy(blob.data(), made.weight.data(), blob.size());
+      job->chunk({{"index", i}, {"width", made.width}, {"kept", std::move(made.kept)}, {"error", made.error}}, std::move(blob));
+    });
+    job->progress({{"done", at + 1}, {"total", works->size()}});
   };
-  const auto finish = [all] {
-    all->claim.release();
-    if (all->job->cancelled()) return all->job->fail({"TARA_ABORTED"});
-    if (all->failed) return all->job->fail(all->failure);
-    all->job->done(Json::object());
+  const auto finish = [job, claim] {
+    claim->release();
+    job->done(Json::object());
   };
-  Executor::get().submit(threads == 0 ? Executor::get().size() : threads, run, finish);
+  run_parts({job, threads, works->size(), part, finish, [claim] { claim->release(); }});
 }
 
 Json drop_moments(Environment & environment, const Json & params) {

@@ -3,6 +3,7 @@
 
 #include <unordered_map>
 
+#include "env/claim.h"
 #include "measure/fusion.h"
 #include "measure/observing_guest.h"
 
@@ -27,15 +28,12 @@ class Observer : public ObservingGuest {
   bool take(const ggml_tensor * node) override;
   void begin_graph() override;
   void finish() override;
-  // Null when it is no product of one.
-  Matrix * matrix_of(const ggml_tensor * node);
 
-  Occupied occupied_;
+  Claim<Fusion> claim_;
   Fusion & fusion_;
   const size_t domain_;
   const double weight_;
   std::unordered_map<std::string, Matrix *> by_tensor_;
-  Threads * threads_ = nullptr;
   std::unordered_map<const ggml_tensor *, std::string> first_reader_;  // of each tensor of the graph under way
   std::vector<char> staged_;  // a copy from another device
 };

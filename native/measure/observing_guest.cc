@@ -1,23 +1,10 @@
 #include "measure/observing_guest.h"
 
-#include <algorithm>
 #include <cstring>
 
 #include "ggml-backend.h"
 
 namespace tara::measure {
-
-namespace {
-
-size_t tokens_in(const std::vector<Tokens> & texts) {
-  size_t total = 0;
-  for (const auto & text : texts) total += text.size();
-  return total;
-}
-
-}  // namespace
-
-ObservingGuest::ObservingGuest(JobPtr job, std::vector<Tokens> texts) : Guest(std::move(job)), texts_(std::move(texts)), total_(tokens_in(texts_)) {}
 
 void ObservingGuest::open(const Lodging & lodging, size_t tokens, size_t batch) {
   ContextOptions options;
@@ -28,7 +15,7 @@ void ObservingGuest::open(const Lodging & lodging, size_t tokens, size_t batch) 
   options.pooling = LLAMA_POOLING_TYPE_NONE;
   options.observe = on_node;
   options.observer = this;
-  context_ = std::make_unique<Context>(lodging.weights, options, lodging.threads, [this, &closing = lodging.closing] { return closing || job->cancelled(); });
+  ReadingGuest::open(lodging, options);
 }
 
 bool ObservingGuest::on_node(ggml_tensor * node, bool ask, void * self) noexcept {
@@ -57,26 +44,15 @@ const char * ObservingGuest::on_host(const ggml_tensor * tensor, std::vector<cha
   return staged.data();
 }
 
-bool ObservingGuest::step() {
-  const Tokens & text = texts_[text_];
-  const size_t count = std::min<size_t>(context_->batch_limit(), text.size() - fed_);
-  batch_.clear();
-  for (size_t i = 0; i < count; ++i) batch_.add(text[fed_ + i], static_cast<llama_pos>(fed_ + i), 0, true);
+bool ObservingGuest::is_plain(const ggml_tensor * rows, size_t size) {
+  return rows->type == GGML_TYPE_F32 && ggml_is_contiguous(rows) && rows->ne[2] == 1 && rows->ne[3] == 1 && rows->ne[0] == static_cast<int64_t>(size);
+}
+
+Context::Outcome ObservingGuest::decode(const llama_batch & batch) {
   begin_graph();
-  const auto outcome = context_->decode(batch_.view(0, batch_.size()));
+  const auto outcome = ReadingGuest::decode(batch);
   if (failure_) std::rethrow_exception(failure_);
-  if (outcome == Context::Outcome::aborted) return true;  // the runner sees why before the next step
-  if (outcome == Context::Outcome::no_room) throw Error("TARA_DECODE_FAILED", {{"reason", "the context found no room"}});
-  end_graph();
-  fed_ += count;
-  done_ += count;
-  job->progress({{"done", done_}, {"total", total_}});
-  if (fed_ < text.size()) return true;
-  fed_ = 0;
-  if (auto * memory = context_->memory(); memory != nullptr) llama_memory_clear(memory, false);
-  if (++text_ < texts_.size()) return true;
-  finish();
-  return false;
+  return outcome;
 }
 
 }  // namespace tara::measure

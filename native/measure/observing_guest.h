@@ -1,24 +1,19 @@
-// Reads texts with a runner's model, in a context of its own, and looks at what its graphs compute.
+// Reads texts with a runner's model and looks at what its graphs compute.
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "engine/context.h"
-#include "engine/guest.h"
-#include "engine/vocab.h"
+#include "ggml.h"
+#include "measure/reading_guest.h"
 
 namespace tara::measure {
 
-// Each text is read by itself. Progress { done, total } in tokens.
-class ObservingGuest : public Guest {
- public:
-  bool step() final;
-
+class ObservingGuest : public ReadingGuest {
  protected:
-  ObservingGuest(JobPtr job, std::vector<Tokens> texts);
+  ObservingGuest(JobPtr job, std::vector<Tokens> texts) : ReadingGuest(std::move(job), std::move(texts)) {}
 
   // A context of `tokens` positions, read at most `batch` at once. Comes last in begin().
   void open(const Lodging & lodging, size_t tokens, size_t batch);
@@ -29,25 +24,26 @@ class ObservingGuest : public Guest {
   virtual bool take(const ggml_tensor * node) = 0;
   virtual void begin_graph() = 0;
   virtual void end_graph() {}
-  // All texts are read: ends the job.
-  virtual void finish() = 0;
 
   // The file's name of a weight, wherever it was copied to.
   static std::string weight_name(const ggml_tensor * weight);
+  // What is kept, by weight, of one that a node multiplies plain rows of `size` values by; null for any other node.
+  template <typename Kept>
+  static Kept * kept_of(const std::unordered_map<std::string, Kept *> & by_weight, const ggml_tensor * node) {
+    if (node->op != GGML_OP_MUL_MAT) return nullptr;
+    const auto found = by_weight.find(weight_name(node->src[0]));
+    return found != by_weight.end() && is_plain(node->src[1], found->second->size) ? found->second : nullptr;
+  }
   // The data of a tensor; `staged` holds it where it lies on another device.
   static const char * on_host(const ggml_tensor * tensor, std::vector<char> & staged);
 
-  const std::vector<Tokens> texts_;
-  const size_t total_;  // tokens
-
  private:
   static bool on_node(ggml_tensor * node, bool ask, void * self) noexcept;
+  static bool is_plain(const ggml_tensor * rows, size_t size);
 
-  std::unique_ptr<Context> context_;
-  Batch batch_;
-  size_t text_ = 0;
-  size_t fed_ = 0;
-  size_t done_ = 0;
+  Context::Outcome decode(const llama_batch & batch) final;
+  void after_batch(size_t) final { end_graph(); }
+
   std::exception_ptr failure_;  // must not pass through ggml
 };
 

@@ -1,5 +1,7 @@
 #include "quant/vector_ops.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "ggml.h"
@@ -21,6 +23,27 @@ TARA_CLONES uint32_t peak_bits(const float * x, int64_t n) {
     peak = bits > peak ? bits : peak;
   }
   return peak;
+}
+
+namespace {
+
+// Nothing is greater than a NaN, so that it stays.
+inline __attribute__((always_inline)) float greater(float a, float b) { return ((a > b) | (a != a)) ? a : b; }
+
+}  // namespace
+
+TARA_CLONES float largest(const float * x, size_t size) {
+  constexpr size_t LANES = 16;
+  float lanes[LANES];
+  std::fill(lanes, lanes + LANES, -INFINITY);
+  size_t i = 0;
+  for (; i + LANES <= size; i += LANES) {
+    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] = greater(x[i + lane], lanes[lane]);
+  }
+  for (; i < size; ++i) lanes[0] = greater(x[i], lanes[0]);
+  float top = lanes[0];
+  for (const float lane : lanes) top = greater(lane, top);
+  return top;
 }
 
 TARA_CLONES void bf16_to_f32(const uint16_t * x, float * y, int64_t n) {

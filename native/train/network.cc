@@ -155,13 +155,4 @@ std::vector<uint8_t> scaled(const Network & network, const Matrix & matrix) {
   return bytes;
 }
 
-Occupied::Occupied(std::shared_ptr<Network> taken) : network(std::move(taken)) {
-  if (network->busy.exchange(true)) throw Error("TARA_INTERNAL", {{"reason", "two jobs work on one network"}});
-}
-
-void Occupied::release() noexcept {
-  if (held_) network->busy = false;
-  held_ = false;
-}
-
 }  // namespace tara::train

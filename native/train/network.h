@@ -123,19 +123,4 @@ bool scalable(ggml_type type);
 // The stored bytes with each block's factor in its scales.
 std::vector<uint8_t> scaled(const Network & network, const Matrix & matrix);
 
-// Frees the network for the next job.
-class Occupied {
- public:
-  // Throws TARA_INTERNAL when another job works on it.
-  explicit Occupied(std::shared_ptr<Network> network);
-  ~Occupied() { release(); }
-  Occupied(const Occupied &) = delete;
-  // Before the job's end is told: the next one may start at once.
-  void release() noexcept;
-  const std::shared_ptr<Network> network;
-
- private:
-  bool held_ = true;
-};
-
 }  // namespace tara::train

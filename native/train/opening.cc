@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "train/parts.h"
+#include "env/parts.h"
 #include "train/stored.h"
 
 namespace tara::train {

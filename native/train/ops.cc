@@ -5,6 +5,7 @@
 
 #include "quant/clones.h"
 #include "quant/exponential.h"
+#include "quant/vector_ops.h"
 
 namespace tara::train {
 
@@ -60,18 +61,6 @@ void exponentials(float * x, float top, size_t size) {
 TARA_CLONES
 void multiply_by(float * x, float factor, size_t size) {
   for (size_t i = 0; i < size; ++i) x[i] *= factor;
-}
-
-TARA_CLONES
-float largest(const float * x, size_t size) {
-  float lanes[LANES];
-  std::fill(lanes, lanes + LANES, -INFINITY);
-  size_t i = 0;
-  for (; i + LANES <= size; i += LANES) {
-    for (size_t lane = 0; lane < LANES; ++lane) lanes[lane] = x[i + lane] > lanes[lane] ? x[i + lane] : lanes[lane];
-  }
-  for (size_t lane = 0; i < size; ++i, ++lane) lanes[lane] = x[i] > lanes[lane] ? x[i] : lanes[lane];
-  return *std::max_element(lanes, lanes + LANES);
 }
 
 TARA_CLONES
@@ -173,7 +162,7 @@ void add_rows(float * y, const float * row, size_t rows, size_t size) {
 }
 
 LogSum softmax(float * logits, size_t size) {
-  const float top = largest(logits, size);
+  const float top = quant::largest(logits, size);
   exponentials(logits, top, size);
   const double sum = sum_in_lanes(logits, size);
   multiply_by(logits, static_cast<float>(1 / sum), size);

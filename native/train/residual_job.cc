@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "env/environment.h"
-#include "train/parts.h"
+#include "env/parts.h"
 #include "train/residual.h"
 #include "train/stored.h"
 

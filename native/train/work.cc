@@ -34,7 +34,7 @@ size_t Work::tokens() const {
 
 void Work::release() {
   passes.clear();
-  occupied.release();
+  claim.release();
 }
 
 void Work::end(const Json & data, Blob blob) {

@@ -6,7 +6,8 @@
 #include <memory>
 #include <mutex>
 
-#include "train/parts.h"
+#include "env/claim.h"
+#include "env/parts.h"
 #include "train/pass.h"
 
 namespace tara::train {
@@ -15,15 +16,15 @@ namespace tara::train {
 std::shared_ptr<Network> network_of(Environment & environment, const Json & params);
 
 struct Work {
-  Work(JobPtr job, std::shared_ptr<Network> network, const Json & params) : job(std::move(job)), occupied(std::move(network)), threads(params.at("threads").get<size_t>()) {}
+  Work(JobPtr job, std::shared_ptr<Network> network, const Json & params) : job(std::move(job)), claim(std::move(network)), threads(params.at("threads").get<size_t>()) {}
 
   const JobPtr job;
-  Occupied occupied;
+  Claim<Network> claim;
   const size_t threads;
   std::vector<Batch> batches;
   std::vector<std::unique_ptr<Pass>> passes;  // of each worker
 
-  Network & network() const { return *occupied.network; }
+  Network & network() const { return *claim.object; }
   Pass & pass(size_t worker);
   size_t tokens() const;
   void release();

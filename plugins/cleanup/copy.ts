@@ -7,8 +7,8 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, realpath, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { syncFileSystem } from 'tara-gguf';
-import { TaraError, type OnProgress } from 'tara-gguf/plugin';
-import { checkSpace, syncFolder, writeError, writeWhole } from './disk.js';
+import { syncFolder, TaraError, writeError, writeWhole, type OnProgress } from 'tara-gguf/plugin';
+import { checkSpace } from './disk.js';
 import type { Examination } from './examine.js';
 import { keptEntries } from './kept.js';
 import { checkManifestPlace, makeManifest, manifestPaths, writeManifest } from './manifest.js';
@@ -89,7 +89,7 @@ async function fill({ tree, texts }: Examination, work: string, kept: readonly E
   };
   const ended = await Promise.allSettled(Array.from({ length: AT_ONCE }, copyNext));
   for (const end of ended) if (end.status === 'rejected') throw end.reason;
-  for (const [file, text] of texts) await writeWhole(join(work, file), text, (tree.entries.get(file)?.mode ?? 0o644) | 0o600);
+  for (const [file, text] of texts) await writeWhole(join(work, file), text, { mode: (tree.entries.get(file)?.mode ?? 0o644) | 0o600 });
   if (together) {
     await syncFileSystem(work);
     return;

@@ -1,8 +1,7 @@
 /** The SHA-256 manifest of a cleaned folder: NAME.manifest.json and NAME.sha256 beside it, never in it. */
 import { createHash } from 'node:crypto';
 import { lstat } from 'node:fs/promises';
-import { TaraError } from 'tara-gguf/plugin';
-import { writeWhole } from './disk.js';
+import { TaraError, writeWhole } from 'tara-gguf/plugin';
 import { isObject, readJsonFile } from './json-text.js';
 import type { Entry } from './tree.js';
 
@@ -81,6 +80,6 @@ export async function checkManifestPlace(folder: string): Promise<void> {
 /** Puts both files beside the folder, by way of temporary files in `through`. Throws TARA_DISK_FULL, TARA_WRITE_FAILED. */
 export async function writeManifest(folder: string, manifest: Manifest, through?: string): Promise<void> {
   const paths = manifestPaths(folder);
-  await writeWhole(paths.json, `${JSON.stringify(manifest, null, 1)}\n`, 0o644, through);
-  await writeWhole(paths.sums, sumsOf(manifest), 0o644, through);
+  await writeWhole(paths.json, `${JSON.stringify(manifest, null, 1)}\n`, { through });
+  await writeWhole(paths.sums, sumsOf(manifest), { through });
 }

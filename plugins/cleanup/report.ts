@@ -1,8 +1,7 @@
 /** The report of a cleaning: as JSON, with the fields that older tools read, and as text. */
 import { dirname, join, resolve, sep, parse } from 'node:path';
-import { TaraError, type CleanReport } from 'tara-gguf/plugin';
+import { TaraError, writeWhole, type CleanReport } from 'tara-gguf/plugin';
 import type { Part } from './codes.js';
-import { writeWhole } from './disk.js';
 import type { JsonObject } from './json-text.js';
 
 /** The report with what this cleaner adds to the capability's. */

@@ -6,8 +6,7 @@
 import { copyFile, link, lstat, mkdir, rename, utimes } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-import { syncFolder, writeError, writeWhole } from './disk.js';
+import { syncFolder, TaraError, writeError, writeWhole } from 'tara-gguf/plugin';
 import type { Examination } from './examine.js';
 import { inFolder, move } from './moving.js';
 import { checkManifestPlace, makeManifest, manifestPaths, writeManifest } from './manifest.js';
@@ -86,7 +85,7 @@ async function writeTexts({ tree, texts }: Examination, to: string): Promise<voi
   await mkdir(to);
   for (const [file, text] of texts) {
     await mkdir(dirname(join(to, file)), { recursive: true });
-    await writeWhole(join(to, file), text, tree.entries.get(file)?.mode ?? 0o644);
+    await writeWhole(join(to, file), text, { mode: tree.entries.get(file)?.mode });
   }
 }
 

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-import { syncFolder, writeError } from './disk.js';
+import { syncFolder, TaraError, writeError } from 'tara-gguf/plugin';
 import { readManifest } from './manifest.js';
 import { inFolder, move } from './moving.js';
 import { readError } from './tree.js';

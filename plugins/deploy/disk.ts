@@ -1,20 +1,10 @@
-/** Durable files: written beside their name, fsynced, renamed. */
-import { randomBytes } from 'node:crypto';
+/** Durable files that keep their owner or have second names, and what a disk says. */
 import { constants, type Stats } from 'node:fs';
-import { copyFile, link, lstat, open, rename, rm, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { asTaraError, TaraError } from 'tara-gguf/plugin';
+import { copyFile, link, lstat, open, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { replaceBy, TaraError } from 'tara-gguf/plugin';
 
 export const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-
-/** A failed write as TARA_DISK_FULL or TARA_WRITE_FAILED; a TaraError stays itself. */
-export function writeError(path: string, thrown: unknown, needed = 0): TaraError {
-  const code = codeOf(thrown);
-  // What the system did not say is a fault of ours.
-  if (thrown instanceof TaraError || !/^E[A-Z0-9]+$/.test(code)) return asTaraError(thrown);
-  if (code === 'ENOSPC' || code === 'EDQUOT') return new TaraError('TARA_DISK_FULL', { path, needed }, { cause: thrown });
-  return new TaraError('TARA_WRITE_FAILED', { path, reason: code }, { cause: thrown });
-}
 
 /** A failed read as TARA_FILE_NOT_FOUND or TARA_FILE_UNREADABLE; a TaraError stays itself. */
 export function readError(path: string, thrown: unknown): TaraError {
@@ -22,14 +12,6 @@ export function readError(path: string, thrown: unknown): TaraError {
   const code = codeOf(thrown);
   if (code === 'ENOENT' || code === 'ENOTDIR') return new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause: thrown });
   return new TaraError('TARA_FILE_UNREADABLE', { path, reason: code }, { cause: thrown });
-}
-
-/** Makes the names in a folder durable; some systems cannot open folders, and need not. */
-export async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => null);
-  if (folder === null) return;
-  await folder.sync().catch(() => undefined);
-  await folder.close();
 }
 
 /** Whose file it is and who may use it, kept when it is replaced. */
@@ -49,24 +31,6 @@ export async function writeNew(path: string, bytes: string | Uint8Array, owner: 
   } finally {
     await file.close();
   }
-}
-
-const TEMPORARY = /^\.tara-\d+-[0-9a-f]{8}\.tmp$/;
-/** Whether a name is one that a write which was cut short left. */
-export const isTemporary = (name: string): boolean => TEMPORARY.test(name);
-export const temporaryBeside = (path: string): string => join(dirname(path), `.tara-${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
-
-/** Lets `write` make a file beside `path`, and puts it there at once. */
-export async function replaceBy(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
-  const temporary = temporaryBeside(path);
-  try {
-    await write(temporary);
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw thrown;
-  }
-  await syncFolder(dirname(path));
 }
 
 /** Bytes put at `path` at once. */

@@ -1,8 +1,7 @@
 /** Rollback: to the state before the last switch, to a named release, or to before the first deployment. */
 import type { KeyObject } from 'node:crypto';
-import { TaraError, type RolledBack, type VerifyOptions } from 'tara-gguf/plugin';
+import { TaraError, writeError, type RolledBack, type VerifyOptions } from 'tara-gguf/plugin';
 import type { DeployerOptions } from './deployer.js';
-import { writeError } from './disk.js';
 import { layoutNamed, recogniseLayout } from './layouts/index.js';
 import { probe } from './probe.js';
 import { readPublicKey } from './release/sign.js';

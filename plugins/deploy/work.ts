@@ -1,6 +1,6 @@
 /** Long work on files, in the pool: hashing and copying, with progress read while they run. */
-import { TaraError, type Workers } from 'tara-gguf/plugin';
-import { readError, writeError } from './disk.js';
+import { TaraError, writeError, type Workers } from 'tara-gguf/plugin';
+import { readError } from './disk.js';
 import { countOf, newCounter, type Counter } from './tasks/chunks.js';
 import type { CopyInput, CopyOutput } from './tasks/copy.js';
 import type { HashInput, HashOutput } from './tasks/hash.js';

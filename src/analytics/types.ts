@@ -1,5 +1,5 @@
 /** What became of phases, domains, builds and releases, out of the registry. Times are ISO 8601 in UTC. */
-import type { DomainStatus, Metrics, PhaseStatus } from '../phases/index.js';
+import type { DomainStatus, PhaseStatus, RegistryEvent } from '../phases/index.js';
 
 export interface BuildFigures {
   readonly at: string;
@@ -50,17 +50,7 @@ export interface ReleaseFigures {
   readonly firstTokenMs: number | null;
 }
 
-export interface LogEntry {
-  readonly at: string;
-  readonly kind: string;
-  readonly phase: number | null;
-  readonly domain: string | null;
-  readonly build: number | null;
-  readonly release: string | null;
-  readonly from: string | null;
-  readonly to: string | null;
-  readonly detail: Metrics | null;
-}
+export type LogEntry = Omit<RegistryEvent, 'id'>;
 
 export interface LoggedError {
   readonly at: string;

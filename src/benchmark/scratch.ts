@@ -3,13 +3,12 @@ import { mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { TaraError } from '../errors.js';
+import { writeError } from '../write-whole.js';
 
 /** Runs `work` with a new folder in `parent`. TARA_WRITE_FAILED where none can be made. */
 export async function withScratch<T>(parent: string | undefined, work: (folder: string) => Promise<T>): Promise<T> {
   const within = resolve(parent ?? tmpdir());
-  const folder = await mkdtemp(join(within, 'tara-benchmark-')).catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_WRITE_FAILED', { path: within, reason: cause.code ?? cause.message }, { cause });
-  });
+  const folder = await mkdtemp(join(within, 'tara-benchmark-')).catch((thrown: unknown) => { throw writeError(within, thrown); });
   try {
     return await work(folder);
   } finally {

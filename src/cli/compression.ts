@@ -1,7 +1,7 @@
 /** --compression-type and what goes with it: the types of a file as the capability `compressor` proposes them. */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { convert, modelSizes } from '../convert/convert.js';
 import { TaraError } from '../errors.js';
@@ -93,13 +93,15 @@ export async function compressionOf(context: CoreContext): Promise<Compression |
 /** A checkpoint folder as a GGUF file for the while of a search. */
 export async function asGguf<T>(context: CoreContext, input: string, use: (model: string) => Promise<T>): Promise<T> {
   if (!(await stat(input)).isDirectory()) return use(input);
-  await mkdir(context.home.cache, { recursive: true });
-  const path = join(context.home.cache, `search-base-${randomUUID()}.gguf`);
+  const folder = join(context.home.cache, `search-${randomUUID()}`);
+  // Named after its input, whose name evidence and a distilled file's header tell.
+  const path = join(folder, `${basename(input)}.gguf`);
   try {
+    await mkdir(folder, { recursive: true });
     await convert({ base: input, adapters: [], outputs: [{ id: 'base', path, type: 'auto' }] }, { signal: context.signal });
     return await use(path);
   } finally {
-    await rm(path, { force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -2,7 +2,7 @@
  * Convert: Hugging Face checkpoints, GGUF files and PEFT adapters as plans, and those plans run. Describes
  * architectures and tokenizers. checkpoint/, gguf/ and adapters/ hold what is known of each kind of source; prune/ leaves parts of a model out; reuse/ keeps
  * quantized tensors for a next run.
- * May import formats, plan, workers, errors.
+ * May import formats, plan, workers, errors, write-whole.
  */
 export { ARCHITECTURES, type Architecture } from './architectures/index.js';
 export { contributeArchitectures } from './contributed.js';

@@ -1,6 +1,6 @@
 /**
  * Engine: the typed face of the native addon. It loads models and answers from them; jobs, loader and native are the
- * addon's plumbing, which plan and measure use too. May import errors, formats and the package's location.
+ * addon's plumbing, which plan and measure use too. May import errors, write-whole, formats and the package's location.
  */
 export { createEngine } from './engine.js';
 export { checkChatTemplate } from './template-check.js';

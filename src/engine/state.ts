@@ -2,13 +2,13 @@
  * A conversation's keys and values as a file: magic, header (JSON), token ids (int32), llama.cpp's state. Read back only into
  * the model and adapters it came from.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import { TaraError } from '../errors.js';
 import { withFile } from '../formats/index.js';
+import { writeWhole } from '../write-whole.js';
 
 export interface ConversationState {
   readonly adapters: Readonly<Record<string, number>>;
@@ -76,22 +76,7 @@ export async function writeState(path: string, model: string, { adapters, tokens
   prefix.writeUInt32LE(header.length, MAGIC.length + 4);
   const parts = [prefix, header, ids, state];
   const bytes = parts.reduce((sum, part) => sum + part.length, 0);
-  const temporary = join(dirname(path), `.${basename(path).slice(0, 100)}.${randomBytes(4).toString('hex')}.tmp`);
-  try {
-    const file = await open(temporary, 'wx');
-    try {
-      for (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    const code = (thrown as NodeJS.ErrnoException).code ?? String(thrown);
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new TaraError('TARA_DISK_FULL', { path, needed: bytes }, { cause: thrown });
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: code }, { cause: thrown });
-  }
+  await writeWhole(path, parts, { bytes });
   return bytes;
 }
 

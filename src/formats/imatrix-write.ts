@@ -1,6 +1,6 @@
 /** Writes an importance matrix as llama-imatrix does: a GGUF file of sums of squares and counts, sorted by name. */
-import { open, rename, rm } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
+import { writeWhole } from '../write-whole.js';
 import { encodeHeader, type HeaderEntry, type HeaderTensor } from './gguf/header.js';
 import type { ImatrixData } from './imatrix.js';
 import { oneLine } from './one-line.js';
@@ -42,22 +42,9 @@ export function encodeImatrix({ entries, datasets, chunks, chunkSize }: ImatrixD
   return Buffer.concat([encodeHeader({ metadata, tensors, alignment: ALIGNMENT }), new Uint8Array(data.buffer)]);
 }
 
-/** The file appears whole or not at all. Throws TARA_WRITE_FAILED, TARA_IMATRIX_INVALID. */
+/** The file appears whole or not at all. Throws TARA_WRITE_FAILED, TARA_DISK_FULL, TARA_IMATRIX_INVALID. */
 export async function writeImatrix(path: string, data: ImatrixData): Promise<{ readonly path: string; readonly bytes: number }> {
   const bytes = encodeImatrix(data);
-  const partial = `${path}.partial`;
-  try {
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (thrown) {
-    await rm(partial, { force: true });
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
-  }
+  await writeWhole(path, bytes);
   return { path, bytes: bytes.length };
 }

@@ -1,6 +1,6 @@
 /** Writes a safetensors file: each tensor's bytes from memory, from a place in another file, or made when their turn comes. */
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
+import { writeWhole } from '../write-whole.js';
 import { withFile } from './files.js';
 import type { SafetensorsDtype } from './safetensors.js';
 
@@ -36,34 +36,17 @@ function headerOf(tensors: readonly NewTensor[], metadata: Readonly<Record<strin
   return padded;
 }
 
-async function writeAll(file: FileHandle, tensors: readonly NewTensor[], metadata: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<void> {
-  await file.writeFile(headerOf(tensors, metadata));
+async function* piecesOf(tensors: readonly NewTensor[], header: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield header;
   for (const { data: given } of tensors) {
     const data = 'make' in given ? await given.make() : given;
-    const bytes = data instanceof Uint8Array ? data.length : data.bytes;
-    for (let at = 0; at < bytes; at += PIECE) {
-      if (signal?.aborted) throw new TaraError('TARA_ABORTED');
-      const size = Math.min(PIECE, bytes - at);
-      await file.writeFile(data instanceof Uint8Array ? data.subarray(at, at + size) : await readPart(data.path, data.offset + at, size));
-    }
+    if (data instanceof Uint8Array) yield data;
+    else for (let at = 0; at < data.bytes; at += PIECE) yield await readPart(data.path, data.offset + at, Math.min(PIECE, data.bytes - at));
   }
-  await file.sync();
 }
 
-/** The file appears whole or not at all. Throws TARA_ABORTED, TARA_WRITE_FAILED and what reading throws. */
+/** The file appears whole or not at all. Throws TARA_ABORTED, TARA_WRITE_FAILED, TARA_DISK_FULL and what reading throws. */
 export async function writeSafetensors(path: string, tensors: readonly NewTensor[], { metadata = {}, signal }: { metadata?: Readonly<Record<string, string>>; signal?: AbortSignal | undefined } = {}): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    const file = await open(partial, 'w');
-    try {
-      await writeAll(file, tensors, metadata, signal);
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (thrown) {
-    await rm(partial, { force: true });
-    if (thrown instanceof TaraError) throw thrown;
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
-  }
+  const header = headerOf(tensors, metadata);
+  await writeWhole(path, piecesOf(tensors, header), { bytes: tensors.reduce((sum, tensor) => sum + sizeOf(tensor), header.length), signal });
 }

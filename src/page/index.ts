@@ -1,6 +1,6 @@
 /**
  * Pages for people: one self-contained HTML file each, with drawings made here as SVG, and written whole or not at all.
- * May import workers and errors.
+ * May import workers, errors and write-whole.
  */
 export { AXIS, fitted, MUTED, TEXT } from './axes.js';
 export { draw, escapeHtml, type Drawing } from './draw.js';

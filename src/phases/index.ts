@@ -1,6 +1,6 @@
 /**
  * Phases and domains: their life, the registry that remembers them, their settings, and the factory that builds them.
- * registry/ holds what is remembered, build/ the factory. May import models, measure, engine, convert, plan, formats, kernel, workers and errors; never cli or server.
+ * registry/ holds what is remembered, build/ the factory. May import models, measure, engine, convert, plan, formats, kernel, workers, errors and write-whole; never cli or server.
  */
 export { Registry, type RegistryOptions } from './registry/registry.js';
 export { homeAt, homeOf, type Home } from './home.js';

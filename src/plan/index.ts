@@ -1,6 +1,6 @@
 /**
  * Plans: what a model transformation reads, does and writes, as plain data; parsed, printed, sized,
- * lowered and run. May import src/errors.ts, src/formats and src/engine/jobs.ts.
+ * lowered and run. May import errors, write-whole, src/formats and src/engine/jobs.ts.
  * parse.ts, for plans from outside, stands apart: it loads zod, which takes longer than planning a small model.
  */
 export * from './format.js';

@@ -3,6 +3,7 @@ import { stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { TaraError } from '../errors.js';
 import { startJob } from '../engine/jobs.js';
+import { writeError } from '../write-whole.js';
 import type { Lowered } from './lower.js';
 
 export interface PlanProgress {
@@ -53,10 +54,7 @@ export async function checkSpace(outputs: readonly { readonly path: string | nul
   for (const { path, bytes } of outputs) {
     if (path === null) continue;
     const folder = dirname(path);
-    const device = await stat(folder).then(({ dev }) => dev, (cause: unknown) => {
-      const reason = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);
-      throw new TaraError('TARA_WRITE_FAILED', { path, reason }, { cause });
-    });
+    const device = await stat(folder).then(({ dev }) => dev, (thrown: unknown) => { throw writeError(path, thrown); });
     const before = needed.get(device);
     needed.set(device, { path, folder, bytes: (before?.bytes ?? 0) + bytes });
   }

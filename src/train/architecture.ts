@@ -1,6 +1,6 @@
 /** Which models have a training graph, and how theirs is laid out: Llama's family of decoders. */
 import { TaraError } from '../errors.js';
-import { ggmlType, metadataOf, type GgufFile, type GgufTensor } from '../formats/index.js';
+import { ggmlType, metadataOf, readGguf, type GgufFile, type GgufTensor } from '../formats/index.js';
 
 /** A tensor as the addon reads it. */
 export interface StoredTensor {
@@ -120,4 +120,9 @@ export function layoutOf(file: GgufFile): Layout {
   const [left] = tensors.keys();
   if (left !== undefined) throw refuse(`it has a tensor that the graph does not know, ${left}`);
   return layout;
+}
+
+/** Throws TARA_TRAINING_UNSUPPORTED where the file has no training graph, and as readGguf does. */
+export async function checkTrainable(path: string, signal?: AbortSignal): Promise<void> {
+  layoutOf(await readGguf(path, { signal }));
 }

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { resolve } from 'node:path';
 import * as guard from '../engine/guard.js';
+import { modelIdentity } from '../engine/state.js';
 import { TaraError } from '../errors.js';
 import { checkModel, fileError, readGguf, type GgufFile } from '../formats/index.js';
 import { layoutOf } from './architecture.js';
@@ -79,9 +80,10 @@ export async function checked(options: DistilOptions): Promise<Checked> {
   };
 }
 
-/** Of files, texts and settings: what is in the work folder under another key belongs to another training. */
+/** Of files, texts and settings: what is in the work folder under another key belongs to another training. A student that was quantized anew is the same one. */
 export async function keyOf({ student, teacher, text, wanted, rates, minutes, steps, batchTokens, seed }: Checked): Promise<string> {
-  const hash = createHash('sha256').update(JSON.stringify({ wanted, rates, minutes, steps, batchTokens, seed, files: [student, teacher].map(({ headerHash, size, mtimeMs }) => ({ headerHash, size, mtimeMs })) }));
+  const files = await Promise.all([student, teacher].map(async ({ path, headerHash, size }) => ({ headerHash, size, weights: await modelIdentity([path]) })));
+  const hash = createHash('sha256').update(JSON.stringify({ wanted, rates, minutes, steps, batchTokens, seed, files }));
   for (const path of text) hash.update(await readFile(path).catch((thrown: unknown) => { throw fileError(path, thrown); })).update(path.endsWith('.jsonl') ? 'items' : 'text');
   return hash.digest('hex').slice(0, 24);
 }

@@ -1,7 +1,7 @@
 /** Where a training stands, in a file that appears whole or not at all: it goes on from there with the same result. */
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { TaraError } from '../errors.js';
+import { writeWhole } from '../write-whole.js';
 
 const progressSchema = z.strictObject({
   /** Of the training: files, texts and settings. Another one does not go on from here. */
@@ -28,24 +28,10 @@ export interface Checkpoint {
   readonly best: Uint8Array;
 }
 
-/** Throws TARA_WRITE_FAILED; what was there before stays then. */
-export async function writeCheckpoint(path: string, { standing, state, best }: Checkpoint): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    const file = await open(partial, 'w');
-    try {
-      await file.writeFile(`${JSON.stringify(standing)}\n`);
-      await file.writeFile(state);
-      await file.writeFile(best);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(partial, path);
-  } catch (thrown) {
-    await rm(partial, { force: true });
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
-  }
+/** Throws TARA_WRITE_FAILED, TARA_DISK_FULL; what was there before stays then. */
+export function writeCheckpoint(path: string, { standing, state, best }: Checkpoint): Promise<void> {
+  const line = Buffer.from(`${JSON.stringify(standing)}\n`);
+  return writeWhole(path, [line, state, best], { bytes: line.length + state.length + best.length });
 }
 
 /** Null where there is none of this training, whatever the file holds. */

@@ -2,8 +2,8 @@
 import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { createEngine, type Engine } from '../engine/index.js';
-import { TaraError } from '../errors.js';
 import type { LossItem } from '../models/index.js';
+import { writeError } from '../write-whole.js';
 import { layoutOf } from './architecture.js';
 import { checked, keyOf, type Checked } from './checked.js';
 import { Labels } from './labels.js';
@@ -17,9 +17,7 @@ import { makeJudge, type Judge, type Worth } from './verdict.js';
 
 async function workFolder(output: string, key: string): Promise<string> {
   const folder = `${output}.distil`;
-  await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause.code ?? cause.message }, { cause });
-  });
+  await mkdir(folder, { recursive: true }).catch((thrown: unknown) => { throw writeError(folder, thrown); });
   for (const name of await readdir(folder)) if (!name.startsWith(key)) await rm(join(folder, name), { force: true, recursive: true });
   return folder;
 }
@@ -84,14 +82,14 @@ const countParts = (sections: Network['sections']): DistilReport['trained'] => {
   return [...counts].map(([name, parameters]) => ({ part: name, parameters }));
 };
 
-async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
-  const { student, teacher, key, folder, output, engine, threads, signal, tell } = job;
+async function textsOf({ student, text, engine, threads, signal, tell }: Omit<Job, 'folder'>): Promise<Texts> {
   tell?.(0, 'reading texts');
-  let texts: Texts;
-  {
-    await using model = await engine.load(student.path, { slots: 1, contextSize: 512, threads, signal });
-    texts = await readTexts(model, job.text, signal);
-  }
+  await using model = await engine.load(student.path, { slots: 1, contextSize: 512, threads, signal });
+  return await readTexts(model, text, signal);
+}
+
+async function run(job: Job, texts: Texts, options: DistilOptions): Promise<DistilReport> {
+  const { student, teacher, key, folder, output, engine, threads, signal, tell } = job;
   const scratch = join(folder, key);
   await mkdir(scratch, { recursive: true });
   tell?.(0.01, 'measuring teacher and student');
@@ -106,9 +104,7 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
   if (!improved) await copyFile(student.path, candidate);
   const after = improved ? trained : before;
   const compared = options.compare === false ? { plain: null, speeds: null } : await beside(job, judge, candidate, after.bytes, texts.judging);
-  await rename(candidate, output).catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_WRITE_FAILED', { path: output, reason: cause.code ?? cause.message }, { cause });
-  });
+  await rename(candidate, output).catch((thrown: unknown) => { throw writeError(output, thrown); });
   return {
     output, bytes: after.bytes, improved, teacher: ofTeacher, before, after, ...compared,
     recovered: { kld: closed(before.kld, after.kld, 0), domainLoss: closed(before.domainLoss, after.domainLoss, ofTeacher.domainLoss) },
@@ -128,12 +124,17 @@ async function run(job: Job, options: DistilOptions): Promise<DistilReport> {
  */
 export async function distil(options: DistilOptions): Promise<DistilReport> {
   const started = performance.now();
-  const job = await checked(options);
-  const key = await keyOf(job);
-  const folder = await workFolder(job.output, key);
+  const files = await checked(options);
   const engine = options.engine ?? createEngine();
   try {
-    const report = await run({ ...job, key, folder, engine, started, signal: options.signal, tell: options.onProgress }, options);
+    const job = { ...files, key: await keyOf(files), engine, started, signal: options.signal, tell: options.onProgress };
+    const texts = await textsOf(job);
+    const folder = await workFolder(job.output, job.key);
+    const report = await run({ ...job, folder }, texts, options).catch(async (thrown: unknown) => {
+      // Without labels there is nothing to go on from.
+      if (!(await readdir(folder).catch(() => [])).some((name) => name.startsWith(`${job.key}.`))) await rm(folder, { recursive: true, force: true });
+      throw thrown;
+    });
     await rm(folder, { recursive: true, force: true });
     return report;
   } finally {

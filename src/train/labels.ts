@@ -5,6 +5,7 @@ import { TaraError } from '../errors.js';
 import { labelBytes, type LabelledBatch, type LabelShape, type Network } from './network.js';
 import type { Spelling } from './spelling.js';
 import { batchesOf, batchOf, grouped } from './texts.js';
+import { writeError } from '../write-whole.js';
 
 /** 50 tokens carry 90 % and more of a distribution; the rest is drawn. */
 export const LABELS: LabelShape = { top: 48, drawn: 16 };
@@ -29,7 +30,7 @@ export class Labels {
 
   /**
    * Asks the teacher about every sequence, whose tokens are the student's. A file that has all of the labels already is taken as it is: its name must
-   * tell teacher and texts apart. Throws TARA_WRITE_FAILED, TARA_ABORTED, TARA_LOGITS_INVALID.
+   * tell teacher and texts apart. Throws TARA_WRITE_FAILED, TARA_DISK_FULL, TARA_ABORTED, TARA_LOGITS_INVALID.
    */
   static async make(path: string, sequences: readonly Int32Array[], teacher: Teacher, onProgress?: (fraction: number) => void): Promise<Labels> {
     const row = labelBytes(LABELS);
@@ -56,7 +57,7 @@ export class Labels {
     using network = await openTeacher();
     for (const batch of left) {
       await this.#file.appendFile(await this.#taught(network, spelling, batch)).catch((thrown: unknown) => {
-        throw new TaraError('TARA_WRITE_FAILED', { path: this.#path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
+        throw writeError(this.#path, thrown, this.#starts.at(-1));
       });
       onProgress?.(this.#end(batch) / (this.#starts.at(-1) ?? 1));
     }

@@ -1,19 +1,20 @@
 /** A trained network as a file: what changed goes into a small GGUF file, and a plan puts it into the student, LoRA merged. */
-import { open, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { checkOutputs } from '../convert/outputs.js';
 import { text, u32 } from '../convert/entries.js';
 import { pinned } from '../convert/source.js';
 import { TaraError } from '../errors.js';
 import { encodeHeader, headerEntry, readGguf, type GgufFile, type HeaderTensor } from '../formats/index.js';
 import { lower, PLAN_FORMAT, runPlan, type Blobs, type MetadataEntry, type Plan, type PlanStep } from '../plan/index.js';
+import { writeWhole } from '../write-whole.js';
 import type { Network, Section } from './network.js';
 
 export interface NewTensor extends Pick<HeaderTensor, 'name' | 'ne' | 'type'> {
   readonly bytes: Uint8Array;
 }
 
-/** Tensors of a file; it has no model around them. Throws TARA_WRITE_FAILED. */
-export async function writeTensors(path: string, metadata: readonly MetadataEntry[], tensors: readonly NewTensor[]): Promise<void> {
+/** Tensors of a file; it has no model around them. Throws TARA_WRITE_FAILED, TARA_DISK_FULL. */
+export function writeTensors(path: string, metadata: readonly MetadataEntry[], tensors: readonly NewTensor[]): Promise<void> {
   const alignment = 32;
   let offset = 0;
   const infos = tensors.map(({ name, ne, type, bytes }) => {
@@ -21,23 +22,9 @@ export async function writeTensors(path: string, metadata: readonly MetadataEntr
     offset += Math.ceil(bytes.length / alignment) * alignment;
     return info;
   });
-  const padding = new Uint8Array(alignment);
-  try {
-    const file = await open(path, 'w');
-    try {
-      await file.writeFile(encodeHeader({ metadata, tensors: infos, alignment }));
-      for (const { bytes } of tensors) {
-        await file.writeFile(bytes);
-        await file.writeFile(padding.subarray(0, (alignment - (bytes.length % alignment)) % alignment));
-      }
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-  } catch (thrown) {
-    await rm(path, { force: true });
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown) }, { cause: thrown });
-  }
+  const header = encodeHeader({ metadata, tensors: infos, alignment });
+  const padded = tensors.flatMap(({ bytes }) => [bytes, new Uint8Array((alignment - (bytes.length % alignment)) % alignment)]);
+  return writeWhole(path, [header, ...padded], { bytes: header.length + offset });
 }
 
 /** What the network's parameters make of the student's tensors: norms and factors as they are stored, factors of LoRA as float32. */

@@ -68,8 +68,9 @@ export async function readTexts(model: Model, paths: readonly string[], signal: 
       else (use === 'stopping' ? stopping : training).push(...piecesOf(await itemTokens(model, item, signal)));
     }
   }
-  const tokens = tokensIn(training);
-  if (tokens < LEAST_TOKENS || stopping.length === 0 || judging.length === 0) throw new TaraError('TARA_TEXT_TOO_SHORT', { tokens, needed: LEAST_TOKENS });
+  if (tokensIn(training) < LEAST_TOKENS || stopping.length === 0 || judging.length === 0) {
+    throw new TaraError('TARA_TEXT_TOO_SHORT', { tokens: tokensIn(training) + tokensIn(stopping), needed: `${LEAST_TOKENS} to train on, beside items to stop and to judge by,` });
+  }
   return { training, stopping, judging };
 }
 

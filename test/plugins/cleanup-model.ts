@@ -1,9 +1,11 @@
-/** Small model and adapter folders for the tests of cleanup, written out of the fixtures in a temporary folder. */
+/** Small model and adapter folders for the tests of cleanup, written out of the fixtures in a temporary folder, and cleaned. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { CleanReport } from 'tara-gguf/plugin';
 import { onTestFinished } from 'vitest';
+import { clean } from '../../plugins/cleanup/cleaner.js';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/cleanup/', import.meta.url));
 
@@ -70,3 +72,8 @@ export function shard(root: string, fileOf: (tensor: string) => string): Record<
   write(root, 'model.safetensors.index.json', { metadata: {}, weight_map: map });
   return map;
 }
+
+export const check = (path: string): Promise<CleanReport> => clean(path);
+export const copyOf = (path: string): Promise<CleanReport> => clean(path, { outputPath: `${path}-out` });
+/** What makes the folder invalid. */
+export const errors = (report: CleanReport): string[] => report.issues.filter(({ severity }) => severity === 'error').map(({ code, path }) => `${code} ${path}`);

@@ -68,8 +68,10 @@ describe('texts', () => {
 
   it('that are no texts are told with file and line', async () => {
     const broken = join(folder, 'broken.jsonl');
-    await writeFile(broken, '{"text":"fine"}\nnot json\n');
-    await expect(partTexts([broken], folder)).rejects.toMatchObject({ code: 'TARA_CONFIG_INVALID', fields: { path: broken, reason: expect.stringContaining('line 2') as string } });
+    for (const line of ['not json', 'null', '{"prompt":"without a response"}']) {
+      await writeFile(broken, `{"text":"fine"}\n${line}\n`);
+      await expect(partTexts([broken], folder)).rejects.toMatchObject({ code: 'TARA_CONFIG_INVALID', fields: { path: broken, reason: expect.stringContaining('line 2') as string } });
+    }
     await expect(partTexts([join(folder, 'none.txt')], folder)).rejects.toMatchObject({ code: 'TARA_FILE_NOT_FOUND' });
     await writeFile(join(folder, 'empty.txt'), '\n\n');
     await expect(partTexts([join(folder, 'empty.txt')], folder)).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID' });

@@ -1,4 +1,5 @@
 /** Sparse compression: what is chosen, and for real on a tiny model: the file, the cache, the command and what goes wrong. */
+import { readdirSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -139,6 +140,27 @@ describe('search on a model', () => {
     expect(again.shipped.bitsPerByte).toBe(made.shipped.bitsPerByte);
   });
 
+  it('goes on with the teaching where it was interrupted', async () => {
+    const cacheDir = join(folder, 'teaching');
+    const stepOf = (detail: string): number | undefined => { const step = /^teaching: step (\d+)/.exec(detail)?.[1]; return step === undefined ? undefined : Number(step); };
+    const controller = new AbortController();
+    const kept = (): boolean => readdirSync(cacheDir, { recursive: true, encoding: 'utf8' }).some((name) => name.endsWith('.checkpoint'));
+    const interrupted = searchSparse(options({ cacheDir, sparsity: 0.08, minutes: 0.2, signal: controller.signal, onProgress: (_, detail) => { if (stepOf(detail) !== undefined && kept()) controller.abort(); } }));
+    await expect(interrupted).rejects.toMatchObject({ code: 'TARA_ABORTED' });
+    const steps: number[] = [];
+    const { recovery } = await searchSparse(options({ cacheDir, sparsity: 0.08, minutes: 0.2, onProgress: (_, detail) => steps.push(...[stepOf(detail) ?? []].flat()) }));
+    expect(recovery).toMatch(/steps/);
+    expect(steps[0]).toBeGreaterThan(1);
+  }, 240_000);
+
+  it('cuts a model that nothing can teach, and says why it was not taught', async () => {
+    const { tokens, entries } = bytePairs(MERGES);
+    const scaled = await writeTinyModel(join(folder, 'scaled.gguf'), { layers: 3, vocabulary: { tokens, entries: [...entries, { key: 'llama.rope.scaling.type', type: 'string', value: 'linear' }, { key: 'llama.rope.scaling.factor', type: 'float32', value: 2 }] } });
+    const made = await searchSparse(options({ model: scaled, cacheDir: join(folder, 'untaught'), sparsity: 0.05, minutes: 0.1 }));
+    expect([made.taught, made.recovery]).toEqual([null, expect.stringMatching(/^not taught by the whole model: .*cannot be trained: its rotary embeddings are scaled/)]);
+    expect((await readdir(join(folder, 'untaught'), { recursive: true })).filter((name) => name.endsWith('.gguf'))).toEqual([]);
+  });
+
   it('keeps to a loss as judged, or says what was reached', async () => {
     const { shipped, plain, plainWins } = await searchSparse(options({ sparsity: 0.1 }));
     const loss = plainWins && plain ? plain.loss : shipped.loss;
@@ -156,7 +178,11 @@ describe('search on a model', () => {
     const short = join(folder, 'short.txt');
     await writeFile(short, 'A short text.\n');
     await expect(searchSparse(options({ texts: [short], cacheDir: join(folder, 'short') }))).rejects.toMatchObject({ code: 'TARA_TEXT_TOO_SHORT' });
-    for (const name of ['cache', 'short', 'aborted']) expect((await readdir(join(folder, name))).filter((entry) => entry.startsWith('work-'))).toEqual([]);
+    const brief = await writeTinyModel(join(folder, 'brief.gguf'), { contextLength: 512, vocabulary: bytePairs(MERGES) });
+    await expect(searchSparse(options({ model: brief, cacheDir: join(folder, 'brief') }))).rejects.toMatchObject({ code: 'TARA_MODEL_UNSUPPORTED', message: expect.stringContaining('trained for 512 tokens') });
+    const nan = await writeTinyModel(join(folder, 'nan.gguf'), { layers: 3, vocabulary: bytePairs(MERGES), change: (name, values) => { if (name === 'blk.1.ffn_up.weight') values.fill(Number.NaN); } });
+    await expect(searchSparse(options({ model: nan, cacheDir: join(folder, 'nan') }))).rejects.toMatchObject({ code: 'TARA_LOGITS_INVALID' });
+    for (const name of ['cache', 'short', 'aborted', 'nan']) expect((await readdir(join(folder, name))).filter((entry) => entry.startsWith('work-'))).toEqual([]);
   });
 });
 
@@ -177,6 +203,17 @@ describe('the command', () => {
       expect(file.size).toBe(compression.report.bytes);
     }
     expect((await evaluate({ model: output, text, chunks: 1 })).perplexity).toBeGreaterThan(1);
+  });
+
+  it('says what was the best where a budget cannot be met, and refuses an encoder', async () => {
+    const run = (input: string, ...more: string[]) => tara(folder, ['quantize', input, join(folder, 'no.gguf'), '--type', 'Q8_0', '--compression-type', 'sparse', '--text', text, '--distill-minutes', '0', '--home', folder, '--threads', '1', ...more]);
+    for (const more of [['--target-size', '10KB'], ['--sparsity', '95%']]) {
+      const { code, err } = await run(model, ...more);
+      expect([code, err]).toEqual([1, expect.stringMatching(/^error TARA_PRUNING_UNREACHED: no pruned model reaches \d+ bytes\. The best that was measured: about \d+ bytes; /)]);
+    }
+    const encoder = await run(await writeTinyModel(join(folder, 'encoder.gguf'), { causal: false, vocabulary: bytePairs(MERGES) }));
+    expect([encoder.code, encoder.err]).toEqual([1, expect.stringContaining('it is an encoder')]);
+    expect((await readdir(folder)).filter((name) => name.startsWith('no'))).toEqual([]);
   });
 
   it('refuses options that do not go together', async () => {

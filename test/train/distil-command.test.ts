@@ -1,6 +1,6 @@
 /** distill and quantize --compression-type distilled as commands: what they print, write and refuse. */
 import { existsSync } from 'node:fs';
-import { readdir, writeFile } from 'node:fs/promises';
+import { readdir, readFile, watch, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { tara } from '../cli/run.js';
@@ -67,6 +67,42 @@ describe('quantize --compression-type distilled', () => {
     expect((await readGguf(at('q.gguf'))).tensors.some(({ type }) => type === 'q4_0')).toBe(true);
     expect((await readdir(join(cwd, '.tara', 'cache'))).filter((name) => name.startsWith('student'))).toEqual([]);
   });
+
+  it('refuses a model without a training graph before it is quantized, and when it is asked what it would do', async () => {
+    await writeTinyModel(at('encoder.gguf'), { causal: false });
+    const encoder = (...more: string[]): Promise<{ readonly code: number; readonly err: string }> => tara(cwd, ['quantize', 'encoder.gguf', 'no.gguf', '--type', 'Q4_0', '--compression-type', 'distilled', '--text', 'items.jsonl', ...more]);
+    for (const more of [[], ['--dry-run']]) {
+      const { code, err } = await encoder(...more);
+      expect([code, err]).toEqual([1, expect.stringMatching(/TARA_TRAINING_UNSUPPORTED.*llama, qwen2, qwen3/s)]);
+    }
+    expect((await readdir(cwd)).filter((name) => name.startsWith('no.gguf'))).toEqual([]);
+  });
+
+  it('refuses text that is too short, and leaves nothing', async () => {
+    await writeFile(at('short.txt'), 'A short text.');
+    const { code, err } = await tara(cwd, ['quantize', 'teacher.gguf', 'no.gguf', '--type', 'Q4_0', '--compression-type', 'distilled', '--text', 'short.txt', '--threads', '1']);
+    expect([code, err]).toEqual([1, expect.stringContaining('TARA_TEXT_TOO_SHORT')]);
+    expect((await readdir(cwd)).filter((name) => name.startsWith('no.gguf'))).toEqual([]);
+    expect(await readdir(join(cwd, '.tara', 'cache'))).toEqual([]);
+  });
+
+  it('goes on where it was interrupted', async () => {
+    const resumable = ['quantize', 'teacher.gguf', 'resumed.gguf', '--type', 'Q4_0', '--compression-type', 'distilled', '--text', 'items.jsonl', '--distill-minutes', '0.2', '--threads', '1'];
+    const stop = new AbortController();
+    const checkpoint = async (): Promise<string | undefined> => (await readdir(at('resumed.gguf.distil')).catch(() => [])).find((name) => name.endsWith('.checkpoint'));
+    const changes = watch(cwd, { recursive: true, signal: stop.signal })[Symbol.asyncIterator]();
+    const running = tara(cwd, resumable, { signal: stop.signal });
+    await Promise.race([running, (async () => { while (await checkpoint() === undefined) await changes.next(); })()]);
+    stop.abort();
+    const interrupted = await running;
+    expect([interrupted.code, interrupted.err]).toEqual([1, expect.stringContaining('TARA_ABORTED')]);
+    const { history } = JSON.parse((await readFile(join(at('resumed.gguf.distil'), await checkpoint() ?? ''), 'latin1')).split('\n')[0] ?? '') as DistilReport;
+    const report = (await tara(cwd, [...resumable, '--json'])).json<DistilReport>();
+    expect(history.length).toBeGreaterThan(0);
+    expect(report.history.slice(0, history.length)).toEqual(history);
+    expect(report.steps).toBeGreaterThan(history.at(-1)?.step ?? Infinity);
+    expect((await readdir(cwd)).filter((name) => name.startsWith('resumed.gguf'))).toEqual(['resumed.gguf']);
+  }, 240_000);
 
   it('wants text, and takes no size', async () => {
     expect((await tara(cwd, argv())).code).toBe(2);

@@ -1,6 +1,6 @@
 /** Distillation of a small model: it gets nearer to its teacher, resumes to the same bytes, stops where it is told to, ships nothing worse. */
 import { readFileSync, existsSync } from 'node:fs';
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TaraError } from '../../src/errors.js';
@@ -92,6 +92,19 @@ describe('an interrupted training', () => {
     expect((await readFile(at('resumed.gguf'))).equals(await readFile(at('whole.gguf')))).toBe(true);
   });
 
+  it('goes on with a student that was quantized anew, which is the same one', async () => {
+    const stop = new AbortController();
+    await engine.quantizeMany(at('teacher.gguf'), [{ output: at('again.gguf'), type: 'Q4_0' }]);
+    const interrupted = distil(options('anew-student.gguf', { student: at('again.gguf'), signal: stop.signal, onProgress: (_, detail) => { if (detail.startsWith('step 9,')) stop.abort(); } }));
+    expect(await code(interrupted)).toBe('TARA_ABORTED');
+    await rm(at('again.gguf'));
+    await engine.quantizeMany(at('teacher.gguf'), [{ output: at('again.gguf'), type: 'Q4_0' }]);
+    await utimes(at('again.gguf'), 1, 1);
+    const steps: string[] = [];
+    await distil(options('anew-student.gguf', { student: at('again.gguf'), onProgress: (_, detail) => void (detail.startsWith('step') && steps.push(detail.split(',')[0] ?? '')) }));
+    expect(steps[0]).toBe('step 9');
+  });
+
   it('begins anew with other settings, and whatever a broken checkpoint holds', async () => {
     const stop = new AbortController();
     const abortAt = (detail: string): void => { if (detail.startsWith('step 9,')) stop.abort(); };
@@ -125,10 +138,19 @@ describe('what cannot be trained', () => {
     await expect(refused).rejects.toMatchObject({ code: 'TARA_TRAINING_UNSUPPORTED', hint: expect.stringContaining('llama, qwen2, qwen3') });
     await writeFile(at('few.jsonl'), `${JSON.stringify(ITEMS[0])}\n`);
     expect(await code(distil(options('no.gguf', { text: [at('few.jsonl')] })))).toBe('TARA_TEXT_TOO_SHORT');
+    // One to stop by, one to train on, none to judge by.
+    await writeFile(at('long.jsonl'), Array.from({ length: 2 }, () => `${JSON.stringify({ text: 'hello shell '.repeat(400) })}\n`).join(''));
+    await expect(distil(options('no.gguf', { text: [at('long.jsonl')] }))).rejects.toMatchObject({ code: 'TARA_TEXT_TOO_SHORT', message: expect.stringMatching(/has \d{4} tokens, 1024 to train on, beside items to stop and to judge by, are needed/) });
     expect(await code(distil(options('student.gguf')))).toBe('TARA_OUTPUT_IS_INPUT');
     expect(await code(distil(options('no.gguf', { train: [] })))).toBe('TARA_OPTION_INVALID');
     expect(await code(distil(options('no.gguf', { text: [] })))).toBe('TARA_OPTION_INVALID');
-    expect(existsSync(at('no.gguf'))).toBe(false);
+    expect((await readdir(folder)).filter((name) => name.startsWith('no.gguf'))).toEqual([]);
+  });
+
+  it('is a student or a teacher that gives no numbers', async () => {
+    await writeTinyModel(at('nan-weights.gguf'), { seed: 2, layers: 3, change: (name, values) => { if (name === 'blk.1.ffn_up.weight') values.fill(Number.NaN); } });
+    for (const given of [{ student: at('nan-weights.gguf') }, { teacher: at('nan-weights.gguf') }]) expect(await code(distil(options('no.gguf', given)))).toBe('TARA_LOGITS_INVALID');
+    expect((await readdir(folder)).filter((name) => name.startsWith('no.gguf'))).toEqual([]);
   });
 
   it('is found out before anything is written', async () => {

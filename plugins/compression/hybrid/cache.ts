@@ -1,11 +1,11 @@
 /** What a search learned of a model, on disk: JSON documents in a folder that is named by the content they came from. */
 
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { TaraError } from 'tara-gguf/plugin';
+import { TaraError, writeError, writeWhole } from 'tara-gguf/plugin';
 import type { z } from 'zod';
 
 /** SHA-256 of a file's content, read in pieces. */
@@ -28,9 +28,7 @@ export class Cache {
 
   static async open(parent: string, key: string): Promise<Cache> {
     const folder = join(parent, key);
-    await mkdir(folder, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-      throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause.code ?? cause.message }, { cause });
-    });
+    await mkdir(folder, { recursive: true }).catch((thrown: unknown) => { throw writeError(folder, thrown); });
     return new Cache(folder);
   }
 
@@ -48,14 +46,7 @@ export class Cache {
   }
 
   /** Appears whole, so that a second process never reads half of it. */
-  async write(name: string, value: unknown): Promise<void> {
-    const partial = this.path(`${name}.${randomUUID()}`);
-    try {
-      await writeFile(partial, JSON.stringify(value));
-      await rename(partial, this.path(name));
-    } catch (cause) {
-      await rm(partial, { force: true });
-      throw new TaraError('TARA_WRITE_FAILED', { path: this.path(name), reason: cause instanceof Error ? cause.message : String(cause) }, { cause });
-    }
+  write(name: string, value: unknown): Promise<void> {
+    return writeWhole(this.path(name), JSON.stringify(value));
   }
 }

@@ -48,7 +48,8 @@ async function contentOf(path: string): Promise<string> {
 
 function checkItem(path: string, line: string, number: number): void {
   try {
-    if (typeof JSON.parse(line) === 'object') return;
+    const { prompt, response, text } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (typeof text === 'string' || (typeof prompt === 'string' && typeof response === 'string')) return;
   } catch {
     // Told below.
   }

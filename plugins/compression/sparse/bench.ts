@@ -22,7 +22,8 @@ export interface Speed {
   readonly prompt: number;
 }
 
-const CONTEXT = 1024;
+/** Tokens that cuts are measured with. */
+export const CONTEXT = 1024;
 /** Enough for the order of structures, which differ by more than their errors. */
 const STRUCTURE_CHUNKS = 6;
 const STRUCTURE_CONTEXT = 256;

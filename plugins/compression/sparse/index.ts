@@ -4,12 +4,12 @@
  */
 
 import { randomUUID } from 'node:crypto';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createTaraEngine, readGguf, TaraError, type GgufFile, type Pruning } from 'tara-gguf';
+import { createTaraEngine, metadataOf, readGguf, TaraError, type GgufFile, type Pruning } from 'tara-gguf';
 import { Cache, contentHash, keyOf } from '../hybrid/cache.js';
 import { partTexts, type TextFiles } from '../hybrid/texts.js';
-import { withCut, type BenchOptions } from './bench.js';
+import { CONTEXT, withCut, type BenchOptions } from './bench.js';
 import type { Surgery } from './channels.js';
 import { front, least, smallest, within, type Field } from './choose.js';
 import { judged, type Judged } from './judge.js';
@@ -67,6 +67,13 @@ function shapeOf(file: GgufFile): Shape {
   return { tokens: rows('token_embd.weight'), layers, width: file.tensors.find(({ name }) => /\.ffn_down\.weight$/.test(name))?.ne[0] ?? 0 };
 }
 
+/** Throws TARA_MODEL_UNSUPPORTED for a model of fewer tokens than it would be measured with. */
+function checkContext(file: GgufFile): void {
+  const metadata = metadataOf(file);
+  const trained = metadata.number(`${metadata.string('general.architecture')}.context_length`) ?? CONTEXT;
+  if (trained < CONTEXT) throw new TaraError('TARA_MODEL_UNSUPPORTED', { path: file.path, reason: `it was trained for ${trained} tokens, and cuts are measured with ${CONTEXT}` });
+}
+
 const unreached = (wanted: string, best: string): TaraError => new TaraError('TARA_PRUNING_UNREACHED', { wanted, best });
 
 /** Bytes of the file at most; none where only a loss is asked for. */
@@ -98,10 +105,7 @@ async function pruningOf({ options, ordered: { vocabulary, going }, surgery, cac
   const kept = tokens < vocabulary.size ? { tokens: keptTokens(vocabulary, going, tokens) } : {};
   if (layers.length === 0 && width === null) return kept;
   const path = cache.path(`weights-${keyOf(JSON.stringify([layers, width]))}.safetensors`);
-  const partial = join(options.workDir, 'weights.safetensors');
-  const healed = await (await surgery())?.heal({ layers, width }, partial, options);
-  if (healed?.weights !== undefined) await rename(partial, path);
-  return { ...kept, ...healed, ...(healed?.weights !== undefined && { weights: path }) };
+  return { ...kept, ...(await (await surgery())?.heal({ layers, width }, path, options)) };
 }
 
 /** The pruning and its file's bytes: where those are estimated too low, some more tokens go. */
@@ -163,7 +167,7 @@ function withTimeLeft(onProgress: Progress | undefined): Progress {
 }
 
 /**
- * Searches. Rejects with TARA_PRUNING_UNREACHED for a goal that no cut reaches, TARA_PRUNING_REFUSED,
+ * Searches. Rejects with TARA_PRUNING_UNREACHED for a goal that no cut reaches, TARA_PRUNING_REFUSED, TARA_MODEL_UNSUPPORTED,
  * TARA_TEXT_TOO_SHORT, TARA_CONFIG_INVALID, TARA_ABORTED and as the model's reading does; of its work files nothing is left.
  */
 export async function searchSparse(sparse: SparseOptions): Promise<SparseResult> {
@@ -177,6 +181,7 @@ export async function searchSparse(sparse: SparseOptions): Promise<SparseResult>
     const texts = await partTexts(sparse.texts, workDir);
     const cache = await Cache.open(cacheDir, keyOf('sparse', VERSION, await contentHash(model, signal), texts.hash));
     const file = await readGguf(model, { signal });
+    checkContext(file);
     const options: BenchOptions = { engine, model, preset, workDir, threads, signal };
     const searched = minutes > 0 ? 0.4 : 0.8;
     const searching = withTimeLeft(share(0, searched, sparse.onProgress));

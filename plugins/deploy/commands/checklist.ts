@@ -3,13 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { registryAccess, type RegistryAccess } from 'tara-gguf';
-import { deployer, emotion, hooks, router, TaraError, type CommandContext, type CommandModule, type Token } from 'tara-gguf/plugin';
+import { deployer, emotion, hooks, router, TaraError, writeError, type CommandContext, type CommandModule, type Token } from 'tara-gguf/plugin';
 import { builtPhase } from '../build-request.js';
 import { CHECKS, runChecks } from '../checklist/index.js';
 import { checklistMarkdown } from '../checklist/markdown.js';
 import type { CheckInput } from '../checklist/types.js';
 import type { DeployConfig } from '../config.js';
-import { replaceFile, writeError } from '../disk.js';
+import { replaceFile } from '../disk.js';
 import { layoutOf, phaseOption, targetOf, textOf } from './options.js';
 
 /** A waiver needs an item that exists, a reason and a name. Throws TARA_OPTION_INVALID, TARA_USAGE. */

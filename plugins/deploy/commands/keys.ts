@@ -1,8 +1,8 @@
 /** keys create: a pair of Ed25519 keys, the private one for its owner's eyes only. */
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { TaraError, type CommandModule } from 'tara-gguf/plugin';
-import { codeOf, writeError, writeNew } from '../disk.js';
+import { TaraError, writeError, type CommandModule } from 'tara-gguf/plugin';
+import { codeOf, writeNew } from '../disk.js';
 import { newKeys } from '../release/sign.js';
 import { textOf } from './options.js';
 

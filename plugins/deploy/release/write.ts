@@ -1,8 +1,8 @@
 /** Writes a release folder: the files as second names of their blobs, what a server reads, and the manifest last. */
 import type { KeyObject } from 'node:crypto';
 import { dirname, join } from 'node:path';
-import type { DeployFile, DeployRequest } from 'tara-gguf/plugin';
-import { linkOrCopy, syncFolder, writeNew } from '../disk.js';
+import { syncFolder, type DeployFile, type DeployRequest } from 'tara-gguf/plugin';
+import { linkOrCopy, writeNew } from '../disk.js';
 import { blobPath, sha256Of } from '../store/blobs.js';
 import type { Manifest, ReleaseConfig, TensorHashes } from '../store/format.js';
 import { makeFolders, MANIFEST, SIGNATURE } from '../store/target.js';

@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { lstat, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-import { codeOf, syncFolder, writeNew } from '../disk.js';
+import { syncFolder, TaraError } from 'tara-gguf/plugin';
+import { codeOf, writeNew } from '../disk.js';
 import type { Digest, Work, WorkOptions } from '../work.js';
 import { PARTIAL } from './format.js';
 import { blobsFolder } from './target.js';

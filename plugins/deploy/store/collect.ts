@@ -1,7 +1,7 @@
 /** Retention and garbage: releases that nothing names or uses go, then blobs that no release, layout or pointer needs. */
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { syncFolder } from '../disk.js';
+import { syncFolder } from 'tara-gguf/plugin';
 import { blobHashes, dropBlob, readBlob } from './blobs.js';
 import { PARTIAL, type Current, type Manifest } from './format.js';
 import { usedReleases } from './readers.js';

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { copyFile, link, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-import { codeOf, writeError, writeNew } from '../disk.js';
+import { TaraError, writeError } from 'tara-gguf/plugin';
+import { codeOf, writeNew } from '../disk.js';
 import { holderOf, isDead, parseHolder, runsHere } from './holder.js';
 
 const LOCK = '.deploy.lock';

@@ -1,7 +1,8 @@
 /** `current` and `previous`: links to releases, for readers that follow links. They follow current.json, which is the truth. */
 import { lstat, readlink, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { codeOf, replaceBy, syncFolder } from '../disk.js';
+import { replaceBy, syncFolder } from 'tara-gguf/plugin';
+import { codeOf } from '../disk.js';
 import { readCurrent } from './target.js';
 
 const NAMES = ['current', 'previous'] as const;

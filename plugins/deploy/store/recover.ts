@@ -1,8 +1,7 @@
 /** What dead commands left, put right with the lock held: then everything half-written is nobody's. */
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
-import { isTemporary } from '../disk.js';
+import { isTemporary, TaraError } from 'tara-gguf/plugin';
 import type { Work } from '../work.js';
 import { isPartialBlob } from './blobs.js';
 import { PARTIAL, RELEASE_ID } from './format.js';

@@ -4,7 +4,8 @@
  * that moment) or finished (after it) by the next command.
  */
 import { readFile, rm } from 'node:fs/promises';
-import { codeOf, replaceFile, syncFolder } from '../disk.js';
+import { syncFolder } from 'tara-gguf/plugin';
+import { codeOf, replaceFile } from '../disk.js';
 import type { Work } from '../work.js';
 import { saveBytes, sha256Of } from './blobs.js';
 import type { Change, Current, Pending } from './format.js';

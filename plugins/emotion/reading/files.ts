@@ -1,9 +1,9 @@
 /** Reading and writing the folder of a model. */
 
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { EMOTIONS, TaraError } from 'tara-gguf/plugin';
+import { EMOTIONS, TaraError, writeWhole } from 'tara-gguf/plugin';
 import { decodeHead, encodeHead, headBytes } from './head-file.js';
 import { metaSchema, sha256Of, type EmotionModel, type Head, type ModelMeta } from './model.js';
 
@@ -62,11 +62,6 @@ export async function loadModel(folders: readonly URL[] = SHIPPED): Promise<Emot
   };
 }
 
-async function replace(path: string, bytes: string | Uint8Array): Promise<void> {
-  await writeFile(`${path}.tmp`, bytes, { flush: true });
-  await rename(`${path}.tmp`, path);
-}
-
 /** Writes a model into a folder, weights.json last: until then the folder's old model stays whole or is refused by its checksums. */
 export async function saveModel(folder: string, { linear, moodMap, reading, head }: EmotionModel): Promise<ModelMeta> {
   const weights = new Uint8Array(linear.bytes.buffer, linear.bytes.byteOffset, linear.bytes.length);
@@ -78,8 +73,8 @@ export async function saveModel(folder: string, { linear, moodMap, reading, head
     head: head === null || encoded === null ? null : { sha256: sha256Of(encoded), dimensions: head.labels.inputs, hidden: head.labels.hidden, probe: head.probe.text, reading: head.reading },
   };
   await mkdir(folder, { recursive: true });
-  await replace(join(folder, 'weights.bin'), weights);
-  if (encoded !== null) await replace(join(folder, 'head.bin'), encoded);
-  await replace(join(folder, 'weights.json'), `${JSON.stringify(meta, null, 2)}\n`);
+  await writeWhole(join(folder, 'weights.bin'), weights);
+  if (encoded !== null) await writeWhole(join(folder, 'head.bin'), encoded);
+  await writeWhole(join(folder, 'weights.json'), `${JSON.stringify(meta, null, 2)}\n`);
   return meta;
 }

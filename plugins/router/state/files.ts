@@ -1,28 +1,13 @@
 /** Files of the router: replaced whole or not at all, and read again when they changed. */
 
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
+import { writeError, writeWhole } from 'tara-gguf/plugin';
 
-let written = 0;
-
-/** Writes a temporary file beside it, syncs and renames; only the owner may read it. TARA_WRITE_FAILED. */
+/** Makes its folder where there is none; only the owner may read it. Throws TARA_WRITE_FAILED, TARA_DISK_FULL. */
 export async function replaceFile(path: string, data: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}.${(written += 1)}.tmp`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, 'w', 0o600);
-    try {
-      await file.writeFile(data);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (thrown) {
-    await rm(temporary, { force: true });
-    throw new TaraError('TARA_WRITE_FAILED', { path, reason: (thrown as NodeJS.ErrnoException).code ?? String(thrown) }, { cause: thrown });
-  }
+  await mkdir(dirname(path), { recursive: true }).catch((thrown: unknown) => { throw writeError(path, thrown); });
+  await writeWhole(path, data, { mode: 0o600 });
 }
 
 export interface LiveFile<T> {

@@ -1,6 +1,6 @@
 /** quantize: one GGUF file to one or several types in a single pass. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { convert } from '../../convert/convert.js';
 import { TaraError } from '../../errors.js';
@@ -80,13 +80,19 @@ async function quantizeDistilled(context: CoreContext, { base, output, types, co
   const { texts, imatrix, distillMinutes: minutes, threads } = { ...compression, threads: textOption(context.options, 'threads') };
   const own = tensorTypes(context);
   const preset = { base, adapters: [], ...(imatrix !== undefined && { imatrix: { path: imatrix, name: textOption(context.options, 'imatrix') ?? 'imatrix.gguf' } }) };
-  if (context.dryRun) return convertCommand(context, { ...preset, outputs: [{ id: type, path: output, type, tensorTypes: own }] });
-  const { distil } = await import('../../train/index.js');
+  const { checkTrainable, distil } = await import('../../train/index.js');
+  if (context.dryRun) {
+    // A checkpoint has the header that says so only once it is converted.
+    if (!(await stat(base)).isDirectory()) await checkTrainable(base, context.signal);
+    return convertCommand(context, { ...preset, outputs: [{ id: type, path: output, type, tensorTypes: own }] });
+  }
   await mkdir(context.home.cache, { recursive: true });
-  const student = join(context.home.cache, `student-${randomUUID()}.gguf`);
+  // Of this output: what a killed run leaves is the next one's.
+  const student = join(context.home.cache, `student-${createHash('sha256').update(output).digest('hex').slice(0, 16)}.gguf`);
   const sink = context.progress('distilling');
   try {
     return await asGguf(context, base, async (teacher) => {
+      await checkTrainable(teacher, context.signal);
       await convert({ ...preset, base: teacher, outputs: [{ id: 'student', path: student, type, tensorTypes: own }] }, { signal: context.signal });
       const report = await distil({
         student, teacher, text: texts, output, minutes, signal: context.signal, onProgress: (fraction, detail) => sink.report(fraction, detail),

@@ -5,8 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError } from '../../errors.js';
 import type { Pool } from '../../workers/index.js';
+import { writeError } from '../../write-whole.js';
 
 const ENTRY = /^([0-9a-f]{64})-([0-9a-f]{64})\.gguf$/;
 const DRAFT = /^[0-9a-f]{64}-[0-9a-f-]{36}\.part$/;
@@ -32,9 +32,7 @@ export class TensorStore {
 
   /** Makes the folder where there is none. Throws TARA_WRITE_FAILED. */
   static async open(folder: string, options: StoreOptions): Promise<TensorStore> {
-    const names = await mkdir(folder, { recursive: true }).then(() => readdir(folder)).catch((cause: unknown) => {
-      throw new TaraError('TARA_WRITE_FAILED', { path: folder, reason: cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause) }, { cause });
-    });
+    const names = await mkdir(folder, { recursive: true }).then(() => readdir(folder)).catch((thrown: unknown) => { throw writeError(folder, thrown); });
     await Promise.all(names.filter((name) => DRAFT.test(name)).map(async (name) => {
       const written = await stat(join(folder, name)).catch(() => undefined);
       if (written !== undefined && Date.now() - written.mtimeMs > ABANDONED_MS) await rm(join(folder, name), { force: true });

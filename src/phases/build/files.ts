@@ -1,10 +1,11 @@
 /** Writes the files of a build into its folder, each layout in its own way. */
-import { open, rename, stat } from 'node:fs/promises';
+import { rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { convert, convertLora, type ConvertOptions } from '../../convert/index.js';
 import type { MergeSettings } from '../../convert/adapters/merge.js';
 import { TaraError } from '../../errors.js';
 import type { MetadataEntry } from '../../plan/index.js';
+import { syncFolder } from '../../write-whole.js';
 import type { Layout } from '../settings.js';
 import type { BuildFile } from '../types.js';
 
@@ -100,11 +101,4 @@ export async function placeFolder(partial: string, final: string, files: readonl
   await rename(partial, final);
   await syncFolder(dirname(final));
   return files.map((file) => ({ ...file, path: join(final, basename(file.path)) }));
-}
-
-/** Some systems cannot open folders, and need not. */
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r').catch(() => null);
-  await folder?.sync().catch(() => undefined);
-  await folder?.close();
 }

@@ -3,9 +3,9 @@
 
 #include <functional>
 
-#include "env/job.h"
+#include "job.h"
 
-namespace tara::train {
+namespace tara {
 
 // `work` is called once for each part, on up to `threads` workers (0: all); `worker` is below `workers(threads)`. After the
 // last, `finish` is called on a worker. What either throws fails the job; `release` comes before any failure is told.
@@ -20,4 +20,4 @@ struct Parts {
 size_t workers(size_t threads);
 void run_parts(Parts parts);
 
-}  // namespace tara::train
+}  // namespace tara

@@ -1,11 +1,11 @@
-#include "train/parts.h"
+#include "parts.h"
 
 #include <atomic>
 #include <memory>
 
-#include "env/executor.h"
+#include "executor.h"
 
-namespace tara::train {
+namespace tara {
 
 namespace {
 
@@ -57,4 +57,4 @@ void run_parts(Parts given) {
   Executor::get().submit(static_cast<int>(workers(running->parts.threads)), work, finish);
 }
 
-}  // namespace tara::train
+}  // namespace tara
