@@ -20,6 +20,8 @@ export async function createServer(options: CreateServerOptions): Promise<TaraSe
   const { host = DEFAULTS.host, port = DEFAULTS.port, bodyLimit = DEFAULTS.bodyLimit, logger } = options;
   const app = Fastify({
     bodyLimit, return503OnClosing: false,
+    // A large model takes longer to load than Fastify would wait.
+    pluginTimeout: 0,
     // Only after the requests under way were waited for.
     forceCloseConnections: true,
     ...(logger ? { loggerInstance: logger } : { logger: false }),
