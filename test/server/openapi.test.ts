@@ -26,6 +26,13 @@ interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly responses: Readonly<Record<string, { readonly content: Readonly<Record<string, unknown>> }>> }>>>>;
 }
 
+/** What the schema of a type is about: a body, or each event of a stream. */
+function bodiesIn(type: string, text: string): readonly unknown[] {
+  if (type === 'application/json') return [JSON.parse(text)];
+  if (type !== 'text/event-stream') return [text];
+  return text.split('\n\n').filter((event) => event !== '').map((event) => Object.fromEntries(event.split('\n').map((line) => line.split(/: (.*)/s).slice(0, 2))) as object);
+}
+
 async function describedBy({ url }: TaraServer): Promise<Described> {
   const document = await (await fetch(`${url}/openapi.json`)).json() as Document;
   const ajv = new Ajv2020({ strict: false });
@@ -38,9 +45,10 @@ async function describedBy({ url }: TaraServer): Promise<Described> {
       if (described === undefined) return `status ${response.status} is not described: ${await response.text()}`;
       const type = (response.headers.get('content-type') ?? '').split(';')[0] ?? '';
       if (!(type in described.content)) return `${type} is not described for ${response.status}`;
-      const body = type === 'application/json' ? await response.json() as unknown : await response.text();
+      const text = await response.text();
       const validate = ajv.getSchema(pointer('paths', path, method, 'responses', String(response.status), 'content', type, 'schema'));
-      return validate?.(body) === true ? undefined : `${ajv.errorsText(validate?.errors)} in ${JSON.stringify(body).slice(0, 500)}`;
+      const wrong = bodiesIn(type, text).find((body) => validate?.(body) !== true);
+      return wrong === undefined ? undefined : `${ajv.errorsText(validate?.errors)} in ${JSON.stringify(wrong).slice(0, 500)}`;
     },
   };
 }
