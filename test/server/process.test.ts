@@ -18,8 +18,7 @@ beforeAll(async () => {
 });
 
 function serve(...argv: string[]) {
-  const { TARA_API_KEY: _, ...env } = process.env;
-  const child = spawn(process.execPath, [BIN, 'serve', ...argv], { cwd: folder.path, env: { ...env, TARA_HOME: join(folder.path, 'home') } });
+  const child = spawn(process.execPath, [BIN, 'serve', ...argv], { cwd: folder.path, env: { ...process.env, TARA_API_KEY: '', TARA_HOME: join(folder.path, 'home') } });
   let out = '';
   let err = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { err += text; });
