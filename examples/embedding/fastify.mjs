@@ -3,7 +3,7 @@ import Fastify from 'fastify';
 import { taraServer } from 'tara-gguf/server';
 
 const [model] = process.argv.slice(2);
-const app = Fastify();
+const app = Fastify({ pluginTimeout: 0 });
 await app.register(taraServer, { path: model, prefix: '/ai' });
 app.get('/', () => 'my own page');
 const url = await app.listen({ port: 0 });

@@ -15,6 +15,10 @@ const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): Json => {
   return made;
 };
 
+const EVENTS = 'text/event-stream';
+/** In 3.1 the schema of a stream is that of each event. */
+const EVENT = { type: 'object', properties: { data: { type: 'string', description: 'A JSON object; [DONE] at the end.' } }, required: ['data'] };
+
 const DESCRIPTIONS: Readonly<Record<number, string>> = {
   400: 'The request is not valid', 401: 'No valid key', 404: 'No such model', 413: 'The request is too long', 422: 'The model cannot do it', 429: 'Too many requests, or the queue is full',
   500: 'The work failed', 503: 'The server is ending, or has no room',
@@ -23,8 +27,8 @@ const DESCRIPTIONS: Readonly<Record<number, string>> = {
 function operationOf({ summary, tag, body, response, streams, errors = [], public: isPublic, path }: Endpoint, secured: boolean): Json {
   const statuses = [...new Set([...COMMON, ...errors, ...(body ? [400, 413, 429] : [429]), ...(secured && isPublic !== true ? [401] : [])])].sort((a, b) => a - b);
   const ok: Json = 'mediaType' in response
-    ? { [response.mediaType.split(';')[0] ?? '']: { schema: { type: 'string' } } }
-    : { 'application/json': { schema: schemaOf(response, 'output') }, ...(streams === true ? { 'text/event-stream': { schema: { type: 'string' } } } : {}) };
+    ? { [response.mediaType.split(';')[0] ?? '']: { schema: response.mediaType === EVENTS ? EVENT : { type: 'string' } } }
+    : { 'application/json': { schema: schemaOf(response, 'output') }, ...(streams === true ? { [EVENTS]: { schema: EVENT } } : {}) };
   return {
     operationId: path.replace(/^\/(v1\/)?/, '').replace(/\W+/g, '_'),
     summary, tags: [tag],

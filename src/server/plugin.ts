@@ -18,7 +18,8 @@ export type PluginOptions = Omit<ServerOptions, 'host' | 'port' | 'logger'> & {
 /** Seconds after which a client may ask again. */
 const RETRY_AFTER = '1';
 
-function answerError(thrown: unknown, reply: FastifyReply, bodyLimit: number): FastifyReply {
+/** Whatever was thrown, in the form that clients read. */
+export function answerError(thrown: unknown, reply: FastifyReply, bodyLimit: number): FastifyReply {
   const error = requestError(thrown, bodyLimit);
   const status = error.httpStatus;
   if ((status === 429 || status === 503) && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER);

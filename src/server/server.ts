@@ -1,8 +1,8 @@
 /** The server by itself: the plugin in a Fastify app of its own, on one port. */
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TaraError } from '../errors.js';
 import { DEFAULTS, type ServerOptions } from './options.js';
-import { notFound, taraServer, type PluginOptions } from './plugin.js';
+import { answerError, notFound, taraServer, type PluginOptions } from './plugin.js';
 import { ENDPOINTS } from './routes/index.js';
 
 export interface TaraServer extends AsyncDisposable {
@@ -20,6 +20,11 @@ export async function createServer(options: CreateServerOptions): Promise<TaraSe
   const { host = DEFAULTS.host, port = DEFAULTS.port, bodyLimit = DEFAULTS.bodyLimit, logger } = options;
   const app = Fastify({
     bodyLimit, return503OnClosing: false,
+    // A large model takes longer to load than Fastify would wait.
+    pluginTimeout: 0,
+    // A field that nobody knows is ignored, whatever its name.
+    onProtoPoisoning: 'remove', onConstructorPoisoning: 'remove',
+    frameworkErrors: (error: FastifyError, _request: FastifyRequest, reply: FastifyReply) => answerError(error, reply, bodyLimit),
     // Only after the requests under way were waited for.
     forceCloseConnections: true,
     ...(logger ? { loggerInstance: logger } : { logger: false }),
@@ -27,8 +32,12 @@ export async function createServer(options: CreateServerOptions): Promise<TaraSe
   let closing: Promise<void> | undefined;
   const close = () => (closing ??= app.close());
   try {
+    const refuse = notFound(ENDPOINTS);
+    app.setErrorHandler((error: FastifyError, _request, reply) => answerError(error, reply, bodyLimit));
+    // Before a body is read that nobody asked for.
+    app.addHook('onRequest', async (request, reply) => (request.is404 ? refuse(request, reply) : undefined));
+    app.setNotFoundHandler(refuse);
     await app.register(taraServer, options);
-    app.setNotFoundHandler(notFound(ENDPOINTS));
     const url = await app.listen({ host, port }).catch((cause: NodeJS.ErrnoException) => {
       throw new TaraError('TARA_LISTEN', { host, port, reason: cause.code ?? cause.message }, { cause });
     });

@@ -151,10 +151,19 @@ describe('what is asked wrongly', () => {
     expect(await refused({ messages: user, stream: true, model: 'gpt-9' })).toMatchObject({ status: 404 });
   });
 
+  it('is passed over where nobody knows the field', async () => {
+    const body = `{"prompt": "a", "temperature": 0, "__proto__": {"n": 0}, "constructor": {"prototype": {}}, "other": 1}`;
+    expect((await json(await post(server, '/v1/completions', body))).choices).toMatchObject([{ text: 'bc' }]);
+  });
+
   it('gets 404 where there is nothing, 405 with the methods that there are, 413 for too much', async () => {
     expect((await fetch(`${server.url}/v1/nothing`)).status).toBe(404);
     const wrong = await fetch(`${server.url}/v1/chat/completions`);
     expect([wrong.status, wrong.headers.get('allow')]).toEqual([405, 'POST']);
+    for (const [method, path, status] of [['POST', '/v1/nothing', 404], ['QUERY', '/v1/models', 405], ['GET', '/v1/%zz', 400], ['GET', '/%', 400]] as const) {
+      const response = await fetch(`${server.url}${path}`, { method, ...(method === 'POST' ? { headers: { 'content-type': 'application/json' }, body: '{' } : {}) });
+      expect([path, response.status, await response.json()]).toMatchObject([path, status, { error: { type: 'invalid_request_error' } }]);
+    }
     const small = await start(join(folder.path, 'abc.gguf'), { bodyLimit: 100 });
     const long = await post(small, '/v1/completions', { prompt: 'a'.repeat(200) });
     expect([long.status, await long.json()]).toMatchObject([413, { error: { code: 'TARA_BODY_TOO_LARGE' } }]);

@@ -40,7 +40,7 @@ async function answersTo({ body, service }: Call<ChatRequestBody>, serving: Serv
 async function* chunks(choices: readonly AsyncIterable<ChatAnswerEvent>[], head: object, wantsLogprobs: boolean, includeUsage: boolean): AsyncGenerator<object> {
   const usages: Usage[] = [];
   const generations: (GenerationResult | undefined)[] = [];
-  const calls = choices.map(() => 0);
+  const calls = choices.map(() => -1);
   const begun = new Set<number>();
   const chunk = (index: number, delta: object, logprobs: unknown = null, finish: string | null = null) => ({ ...head, choices: [{ index, delta, logprobs, finish_reason: finish }], ...(includeUsage ? { usage: null } : {}) });
   for await (const { index, value: event } of merge(choices)) {
@@ -50,14 +50,16 @@ async function* chunks(choices: readonly AsyncIterable<ChatAnswerEvent>[], head:
     }
     switch (event.type) {
       case 'text':
+        if (event.text === '' && !event.logprobs) break;
         yield chunk(index, { content: event.text }, wantsLogprobs && event.logprobs ? chatLogprobs(event.logprobs) : null);
         break;
-      case 'call': {
-        const at = calls[index] ?? 0;
-        calls[index] = at + 1;
-        yield chunk(index, { tool_calls: [{ index: at, ...event.call }] });
+      case 'call':
+        calls[index] = (calls[index] ?? -1) + 1;
+        yield chunk(index, { tool_calls: [{ index: calls[index], id: event.id, type: 'function', function: { name: event.name, arguments: '' } }] });
         break;
-      }
+      case 'arguments':
+        yield chunk(index, { tool_calls: [{ index: calls[index], function: { arguments: event.text } }] });
+        break;
       case 'end':
         usages.push(event.usage);
         generations.push(event.generation);
@@ -67,6 +69,8 @@ async function* chunks(choices: readonly AsyncIterable<ChatAnswerEvent>[], head:
   if (includeUsage) yield { ...head, choices: [], usage: usageBody(usages), ...timingsBody(generations) };
 }
 
+const callBody = ({ id, name, arguments: given }: { readonly id: string; readonly name: string; readonly arguments: string }): ToolCall => ({ id, type: 'function', function: { name, arguments: given } });
+
 interface Whole {
   readonly generation: GenerationResult | undefined;
   readonly choice: ChatResponseBody['choices'][number];
@@ -75,7 +79,7 @@ interface Whole {
 
 async function whole(events: AsyncIterable<ChatAnswerEvent>, index: number, wantsLogprobs: boolean): Promise<Whole> {
   let text = '';
-  const calls: ToolCall[] = [];
+  const calls: { readonly id: string; readonly name: string; arguments: string }[] = [];
   const logprobs = [];
   for await (const event of events) {
     switch (event.type) {
@@ -84,11 +88,16 @@ async function whole(events: AsyncIterable<ChatAnswerEvent>, index: number, want
         logprobs.push(...event.logprobs ?? []);
         break;
       case 'call':
-        calls.push(event.call);
+        calls.push({ id: event.id, name: event.name, arguments: '' });
         break;
+      case 'arguments': {
+        const last = calls.at(-1);
+        if (last) last.arguments += event.text;
+        break;
+      }
       case 'end': {
         const content = calls.length > 0 && text.trim() === '' ? null : text;
-        const message = { role: 'assistant' as const, content, refusal: null, ...(calls.length > 0 ? { tool_calls: calls } : {}) };
+        const message = { role: 'assistant' as const, content, refusal: null, ...(calls.length > 0 ? { tool_calls: calls.map(callBody) } : {}) };
         return { choice: { index, message, logprobs: wantsLogprobs ? chatLogprobs(logprobs) : null, finish_reason: event.finishReason }, usage: event.usage, generation: event.generation };
       }
     }

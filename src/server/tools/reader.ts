@@ -1,12 +1,9 @@
 /**
  * Finds calls in an answer while it comes. Forms: `<tool_call>JSON</tool_call>` (Hermes, Qwen), `[TOOL_CALLS]JSON` (Mistral),
  * `<|python_tag|>JSON` or an answer that is JSON alone (Llama 3; Mistral where the mark is a control token, which is no text).
- * What looks like a call and is none is given as text.
+ * What looks like a call and is none is given as text, but for what was told of it already.
  */
-import type { ToolCall } from '../../engine/index.js';
-import { callsIn } from './calls.js';
-
-export type Found = { readonly text: string } | { readonly call: ToolCall };
+import { CallScanner, type Found } from './scanner.js';
 
 interface Mark {
   readonly open: string;
@@ -21,12 +18,14 @@ const MARKS: readonly Mark[] = [
 ];
 const ALONE: Mark = { open: '', close: null };
 
-/** Length of the longest end of `text` that begins a mark. */
-function held(text: string): number {
-  const longest = Math.max(...MARKS.map(({ open }) => open.length)) - 1;
+const OPENS = MARKS.map(({ open }) => open);
+
+/** Length of the longest end of `text` that begins one of `marks`. */
+function held(text: string, marks: readonly string[]): number {
+  const longest = Math.max(...marks.map(({ length }) => length)) - 1;
   for (let length = Math.min(longest, text.length); length > 0; length--) {
     const end = text.slice(-length);
-    if (MARKS.some(({ open }) => open.startsWith(end))) return length;
+    if (marks.some((mark) => mark.startsWith(end))) return length;
   }
   return 0;
 }
@@ -35,9 +34,9 @@ export class CallReader {
   readonly #names: ReadonlySet<string>;
   readonly #many: boolean;
   #rest = '';
-  #inside: Mark | undefined;
+  #inside: { readonly mark: Mark; readonly scanner: CallScanner } | undefined;
   #begun = false;
-  #calls = 0;
+  #called = false;
 
   constructor(names: ReadonlySet<string>, many: boolean) {
     this.#names = names;
@@ -58,24 +57,24 @@ export class CallReader {
   *#drain(ended: boolean): Generator<Found> {
     for (;;) {
       if (this.#inside) {
-        const { close } = this.#inside;
+        const { mark: { open, close }, scanner } = this.#inside;
         const at = close === null ? -1 : this.#rest.indexOf(close);
+        const length = at >= 0 ? at : this.#rest.length - (ended || close === null ? 0 : held(this.#rest, [close]));
+        yield* this.#noted(scanner.read(this.#rest.slice(0, length)));
+        this.#rest = this.#rest.slice(length + (at >= 0 && close !== null ? close.length : 0));
         if (at < 0 && !ended) return;
-        const body = at < 0 ? this.#rest : this.#rest.slice(0, at);
-        const { open } = this.#inside;
-        this.#rest = at < 0 || close === null ? '' : this.#rest.slice(at + close.length);
+        yield* scanner.end(open, at >= 0 && close !== null ? close : '');
         this.#inside = undefined;
-        yield* this.#called(body, at < 0 ? `${open}${body}` : `${open}${body}${close}`);
         continue;
       }
       if (!this.#begun && !this.#begin(ended)) return;
       if (this.#inside) continue;
       const next = MARKS.map((mark) => ({ mark, at: this.#rest.indexOf(mark.open) })).filter(({ at }) => at >= 0).sort((a, b) => a.at - b.at)[0];
-      const length = next ? next.at : this.#rest.length - (ended ? 0 : held(this.#rest));
-      if (length > 0) yield { text: this.#rest.slice(0, length) };
+      const length = next ? next.at : this.#rest.length - (ended ? 0 : held(this.#rest, OPENS));
+      if (length > 0) yield { type: 'text', text: this.#rest.slice(0, length) };
       this.#rest = this.#rest.slice(length + (next ? next.mark.open.length : 0));
       if (!next) return;
-      this.#inside = next.mark;
+      this.#enter(next.mark);
     }
   }
 
@@ -84,22 +83,20 @@ export class CallReader {
     const start = this.#rest.trimStart();
     if (start === '' && !ended) return false;
     // A bracket may be the beginning of a mark.
-    if (!ended && MARKS.some(({ open }) => start.length < open.length && open.startsWith(start))) return false;
+    if (!ended && OPENS.some((open) => start.length < open.length && open.startsWith(start))) return false;
     this.#begun = true;
-    if (/^[{[]/.test(start) && !MARKS.some(({ open }) => start.startsWith(open))) this.#inside = ALONE;
+    if (/^[{[]/.test(start) && !OPENS.some((open) => start.startsWith(open))) this.#enter(ALONE);
     return true;
   }
 
-  *#called(body: string, written: string): Generator<Found> {
-    const calls = callsIn(body.trim(), this.#names);
-    if (calls === undefined) {
-      if (written !== '') yield { text: written };
-      return;
-    }
-    for (const call of calls) {
-      if (!this.#many && this.#calls > 0) return;
-      this.#calls += 1;
-      yield { call };
+  #enter(mark: Mark): void {
+    this.#inside = { mark, scanner: new CallScanner(this.#names, this.#many ? Infinity : Number(!this.#called)) };
+  }
+
+  *#noted(found: Iterable<Found>): Generator<Found> {
+    for (const one of found) {
+      if (one.type === 'call') this.#called = true;
+      yield one;
     }
   }
 }

@@ -1,57 +1,55 @@
 /** An answer with its calls taken out of the text. */
-import type { GenerationResult, ToolCall, TokenLogprob, Usage } from '../../engine/index.js';
 import type { AnswerEvent } from '../answers/events.js';
-import { callsIn } from './calls.js';
-import { CallReader, type Found } from './reader.js';
+import { CallReader } from './reader.js';
 import type { CallForm } from './request.js';
+import { CallScanner, type Found } from './scanner.js';
+
+type End = Extract<AnswerEvent, { readonly type: 'end' }>;
 
 export type ChatAnswerEvent =
-  | { readonly type: 'text'; readonly text: string; readonly logprobs?: readonly TokenLogprob[] | undefined }
-  | { readonly type: 'call'; readonly call: ToolCall }
-  | { readonly type: 'end'; readonly finishReason: 'stop' | 'length' | 'tool_calls'; readonly usage: Usage; readonly generation: GenerationResult | undefined };
+  | Extract<AnswerEvent, { readonly type: 'text' }>
+  | Exclude<Found, { readonly type: 'text' | 'called' }>
+  | Omit<End, 'finishReason'> & { readonly finishReason: End['finishReason'] | 'tool_calls' };
 
-async function* forced(events: AsyncIterable<AnswerEvent>): AsyncGenerator<ChatAnswerEvent> {
-  let text = '';
-  for await (const event of events) {
-    if (event.type === 'text') {
-      text += event.text;
-      continue;
-    }
-    // Cut off in the middle it is no call.
-    const calls = callsIn(text);
-    if (calls === undefined) yield { type: 'text', text };
-    for (const call of calls ?? []) yield { type: 'call', call };
-    yield { ...event, finishReason: calls === undefined ? event.finishReason : 'tool_calls' };
-  }
+interface Reader {
+  read(text: string): Iterable<Found>;
+  end(): Iterable<Found>;
 }
 
-async function* free(events: AsyncIterable<AnswerEvent>, reader: CallReader): AsyncGenerator<ChatAnswerEvent> {
-  let called = false;
-  const tell = function* (found: Iterable<Found>): Generator<ChatAnswerEvent> {
+/** A whole answer that is calls and nothing else. */
+function callsAlone(): Reader {
+  const scanner = new CallScanner(undefined);
+  return { read: (text) => scanner.read(text), end: () => scanner.end('', '') };
+}
+
+async function* read(events: AsyncIterable<AnswerEvent>, reader: Reader): AsyncGenerator<ChatAnswerEvent> {
+  let calls: 'none' | 'under way' | 'whole' = 'none';
+  const told = function* (found: Iterable<Found>): Generator<ChatAnswerEvent> {
     for (const one of found) {
-      if ('call' in one) {
-        called = true;
-        yield { type: 'call', call: one.call };
-      } else {
-        yield { type: 'text', text: one.text };
-      }
+      if (one.type === 'call') calls = 'under way';
+      if (one.type === 'called') calls = 'whole';
+      else yield one;
     }
   };
   for await (const event of events) {
     if (event.type === 'text') {
-      yield* tell(reader.read(event.text));
+      yield* told(reader.read(event.text));
       if (event.logprobs) yield { type: 'text', text: '', logprobs: event.logprobs };
     } else {
-      yield* tell(reader.end());
-      yield { ...event, finishReason: called ? 'tool_calls' : event.finishReason };
+      yield* told(reader.end());
+      yield { ...event, finishReason: finishOf(calls, event.finishReason) };
     }
   }
 }
 
+/** Arguments that `length` cut off are no call to be made. */
+const finishOf = (calls: 'none' | 'under way' | 'whole', given: End['finishReason']): End['finishReason'] | 'tool_calls' =>
+  (calls === 'whole' || (calls === 'under way' && given !== 'length') ? 'tool_calls' : given);
+
 export function withCalls(events: AsyncIterable<AnswerEvent>, form: CallForm): AsyncIterable<ChatAnswerEvent> {
   switch (form.kind) {
     case 'none': return events;
-    case 'forced': return forced(events);
-    case 'free': return free(events, new CallReader(form.names, form.many));
+    case 'forced': return read(events, callsAlone());
+    case 'free': return read(events, new CallReader(form.names, form.many));
   }
 }
