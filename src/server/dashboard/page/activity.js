@@ -41,8 +41,13 @@ const FIGURES = [
     point: ({ generatedTokens }) => `${figure(generatedTokens)} tokens/s`,
   },
   {
-    title: 'First token', lines: [{ colour: '--line-2' }], least: 20, of: [({ firstTokenMs }) => firstTokenMs],
-    headline: latency(({ firstTokenMs }) => firstTokenMs), point: ({ firstTokenMs }) => written(firstTokenMs),
+    title: 'First token', lines: [{ colour: '--line-2' }, { colour: '--line-4' }], least: 20, of: [({ firstTokenMs }) => firstTokenMs, ({ queueMs }) => queueMs],
+    headline: (seconds) => {
+      const [value, unit, note] = latency(({ firstTokenMs }) => firstTokenMs)(seconds);
+      const waits = present(seconds, ({ queueMs }) => queueMs);
+      return [value, unit, waits.length === 0 ? note : `${note}; ${duration(median(waits)).join(' ')} for a slot`];
+    },
+    point: ({ firstTokenMs, queueMs }) => (firstTokenMs === null ? written(null) : `${written(firstTokenMs)}, ${written(queueMs)} for a slot`),
   },
   {
     title: 'Between tokens', lines: [{ colour: '--line-3' }], least: 5, of: [({ interTokenMs }) => interTokenMs],
