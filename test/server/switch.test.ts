@@ -1,7 +1,8 @@
 /** A deployment target that gets another release while it is asked, and models that emotion and router answer for. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootHost } from '../../src/boot.js';
 import { CAPABILITIES, type Deployer } from '../../src/kernel/capabilities/index.js';
@@ -66,10 +67,22 @@ describe('another release', () => {
   it('that cannot be opened leaves the old one answering', async () => {
     const place = target();
     const good = await deploy(place, 'abc');
-    const server = await start(place, { plugins: host, watchMs: 20 });
-    const broken = join(folder.path, 'phase-1.gguf');
-    await writeFile(broken, 'GGUF but not really');
-    await deployer.deploy({ phase: 1, target: place, files: [{ path: broken, role: 'model' }], metadata: { domains: ['health'] }, smokeTest: false }).catch(() => undefined);
+    const current = join(place, 'current.json');
+    const pointingAtGood = await readFile(current);
+    const broken = await deploy(place, 'xyz');
+    const pointingAtBroken = await readFile(current);
+    const release = (await deployer.releases(place)).find(({ id }) => id === broken);
+    const file = join(release?.path ?? '', release?.files.find(({ role }) => role === 'model')?.path ?? '');
+    // Not written into: releases may share it by a hard link.
+    await rm(file);
+    await writeFile(file, 'GGUF but not really');
+    await writeFile(current, pointingAtGood);
+
+    const failures: string[] = [];
+    const logger = pino({ level: 'error' }, { write: (line: string) => { failures.push((JSON.parse(line) as { msg: string }).msg); } });
+    const server = await start(place, { plugins: host, watchMs: 20, logger });
+    await writeFile(current, pointingAtBroken);
+    await expect.poll(() => failures, { timeout: 20_000 }).toEqual(['the current release could not be opened; the one before goes on']);
     const response = await ask(server);
     expect([response.status, response.headers.get('x-tara-release'), await textOf(response)]).toEqual([200, good, 'abcabc']);
   });
