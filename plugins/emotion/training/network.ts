@@ -9,7 +9,8 @@ export interface Example {
   readonly vector: Float32Array;
   /** Wanted probability of each output. */
   readonly wanted: readonly number[];
-  readonly weight: number;
+  /** How much the example counts for each output. */
+  readonly weights: readonly number[];
 }
 
 export interface NetworkShape {
@@ -18,6 +19,7 @@ export interface NetworkShape {
   /** sigmoid: each output by itself; softmax: one of them. */
   readonly loss: 'sigmoid' | 'softmax';
   readonly epochs: number;
+  readonly seed?: number;
 }
 
 const BATCH = 64;
@@ -57,9 +59,9 @@ function update({ value, gradient, mean, square }: Parameters, step: number, rat
 }
 
 /** The same examples give the same network. `breathe` is awaited now and then, and ends the work by throwing. */
-export async function trainNetwork(examples: readonly Example[], { hidden, outputs, loss, epochs }: NetworkShape, breathe: (done: number) => Promise<void>): Promise<Network> {
+export async function trainNetwork(examples: readonly Example[], { hidden, outputs, loss, epochs, seed = SEED }: NetworkShape, breathe: (done: number) => Promise<void>): Promise<Network> {
   const inputs = examples[0]?.vector.length ?? 0;
-  const random = randomFrom(SEED);
+  const random = randomFrom(seed);
   const first = parameters(hidden * inputs, 1 / Math.sqrt(inputs), random);
   const firstBias = parameters(hidden, 1 / Math.sqrt(inputs), random);
   const second = parameters(outputs * hidden, 1 / Math.sqrt(hidden), random);
@@ -70,7 +72,7 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
   const [active, error, back] = [new Float64Array(hidden), new Float64Array(outputs), new Float64Array(hidden)];
 
   const learn = (index: number, share: number): void => {
-    const { wanted, weight } = examples[index] as Example;
+    const { wanted, weights } = examples[index] as Example;
     const x = scaled[index] as Float32Array;
     for (let h = 0; h < hidden; h += 1) {
       active[h] = 0;
@@ -88,7 +90,8 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
     const said = loss === 'sigmoid' ? Array.from(error, sigmoid) : softmax(error);
     back.fill(0);
     for (let o = 0; o < outputs; o += 1) {
-      const wrong = ((said[o] as number) - (wanted[o] as number)) * weight * share;
+      const wrong = ((said[o] as number) - (wanted[o] as number)) * (weights[o] as number) * share;
+      if (wrong === 0) continue;
       secondBias.gradient[o] = (secondBias.gradient[o] as number) + wrong;
       for (let h = 0; h < hidden; h += 1) {
         if (active[h] === 0) continue;
@@ -129,4 +132,27 @@ function quantizeRows(values: Float32Array, rows: number): { readonly bytes: Int
   const width = values.length / rows;
   const scales = Float32Array.from({ length: rows }, (_, row) => values.subarray(row * width, (row + 1) * width).reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127);
   return { scales, bytes: Int8Array.from(values, (value, i) => Math.round(value / ((scales[Math.floor(i / width)] as number) || 1))) };
+}
+
+/** Some networks as one, whose hidden layer holds all of theirs: its outputs are the means of theirs. */
+export function meanOf(networks: readonly [Network, ...Network[]]): Network {
+  const [{ inputs, outputs }] = networks;
+  const hidden = networks.reduce((sum, network) => sum + network.hidden, 0);
+  const second = new Float32Array(outputs * hidden);
+  const secondBias = new Float32Array(outputs);
+  let from = 0;
+  for (const network of networks) {
+    for (let o = 0; o < outputs; o += 1) {
+      secondBias[o] = (secondBias[o] as number) + (network.secondBias[o] as number) / networks.length;
+      for (let h = 0; h < network.hidden; h += 1) second[o * hidden + from + h] = ((network.second[o * network.hidden + h] as number) * (network.secondScales[o] as number)) / networks.length;
+    }
+    from += network.hidden;
+  }
+  const { bytes, scales } = quantizeRows(second, outputs);
+  const joined = (part: (network: Network) => Float32Array): Float32Array => Float32Array.from(networks.flatMap((network) => [...part(network)]));
+  return {
+    inputs, hidden, outputs,
+    first: Int8Array.from(networks.flatMap(({ first }) => [...first])), firstScales: joined(({ firstScales }) => firstScales), firstBias: joined(({ firstBias }) => firstBias),
+    second: bytes, secondScales: scales, secondBias,
+  };
 }
