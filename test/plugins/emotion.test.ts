@@ -47,8 +47,9 @@ async function macroF1(path: string): Promise<number> {
   return counts.reduce((sum, { hit, extra, missed }) => sum + (2 * hit) / Math.max(1, 2 * hit + extra + missed), 0) / EMOTIONS.length;
 }
 
+/** With words alone, as where no embedding model is named. */
 async function crisisFigures(lines: readonly string[][]): Promise<{ acute: number; noticed: number; falseAlarms: number }> {
-  const of = async (level: string) => Promise.all(lines.filter((line) => line[1] === level).map(async ([text = '']) => (await detectCrisis(text)).level));
+  const of = async (level: string) => Promise.all(lines.filter((line) => line[1] === level).map(async ([text = '']) => (await detectCrisis(text, model)).level));
   const [acute, concern, none] = [await of('acute'), await of('concern'), await of('none')];
   return {
     acute: acute.filter((level) => level === 'acute').length / acute.length,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EMOTIONS, TaraError } from 'tara-gguf/plugin';
 import { decodeHead, encodeHead, headBytes } from './head-file.js';
-import type { LinearWeights } from './linear.js';
+import { tableBytes, type LinearWeights } from './linear.js';
 import { metaSchema, sha256Of, type EmotionModel, type Head, type ModelMeta } from './model.js';
 
 /** Beside the plugin in the sources; in the package, from dist. */
@@ -56,13 +56,13 @@ export async function loadModel(folders: readonly URL[] = SHIPPED): Promise<Emot
   const { path, bytes } = await readData('weights.json', folders);
   const meta = parseMeta(path, bytes);
   const { emotions, crisis, mood, reading, sha256 } = meta.words;
-  const split = emotions.buckets * emotions.bias.length;
-  const weights = await readChecked('weights.bin', folders, split + crisis.buckets * crisis.bias.length, sha256);
-  const table = (from: number, to: number) => new Int8Array(weights.buffer, weights.byteOffset + from, to - from);
+  const lengthOf = ({ buckets, bias }: typeof emotions) => tableBytes({ buckets, outputs: bias.length });
+  const split = lengthOf(emotions);
+  const weights = await readChecked('weights.bin', folders, split + lengthOf(crisis), sha256);
   return {
     experts: meta.experts,
-    linear: { ...emotions, bytes: table(0, split) },
-    crisis: { ...crisis, bytes: table(split, weights.length) },
+    linear: { ...emotions, bytes: weights.subarray(0, split) },
+    crisis: { ...crisis, bytes: weights.subarray(split) },
     moodMap: mood,
     reading,
     head: await readHead(meta, folders),
@@ -76,9 +76,9 @@ async function replace(path: string, bytes: string | Uint8Array): Promise<void> 
 
 /** Writes a model into a folder, weights.json last: until then the folder's old model stays whole or is refused by its checksums. */
 export async function saveModel(folder: string, { experts, linear, crisis, moodMap, reading, head }: EmotionModel): Promise<ModelMeta> {
-  const weights = Buffer.concat([linear, crisis].map(({ bytes }) => new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)));
+  const weights = Buffer.concat([linear.bytes, crisis.bytes]);
   const encoded = head === null ? null : encodeHead(head);
-  const table = ({ buckets, scales, bias }: LinearWeights) => ({ buckets, scales: [...scales], bias: [...bias] });
+  const table = ({ buckets, levels, bias }: LinearWeights) => ({ buckets, levels: levels.map((values) => [...values]), bias: [...bias] });
   const meta: ModelMeta = {
     format: 3,
     emotions: [...EMOTIONS],

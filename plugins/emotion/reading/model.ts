@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { EMOTIONS } from 'tara-gguf/plugin';
 import { z } from 'zod';
-import type { LinearWeights } from './linear.js';
+import { LEVELS_OF_WEIGHT, type LinearWeights } from './linear.js';
 import type { Network } from './network.js';
 
 const CLASSES = EMOTIONS.length;
@@ -32,8 +32,8 @@ const readingSchema = z.object({
 });
 export type ReadingRule = z.infer<typeof readingSchema>;
 
-/** A table of weights in weights.bin, with the value of one int8 step and the bias of each output. */
-const tableSchema = z.object({ buckets: z.int().min(1).max(1 << 24), scales: z.array(z.number()), bias: z.array(z.number()) });
+/** A table of weights in weights.bin, with the values that weights can have and the bias of each output. */
+const tableSchema = z.object({ buckets: z.int().min(1).max(1 << 24), levels: z.array(z.array(z.number()).length(LEVELS_OF_WEIGHT)), bias: z.array(z.number()) });
 
 export const metaSchema = z
   .object({
@@ -67,8 +67,8 @@ export const metaSchema = z
   .refine(({ experts, words, head }) => {
     const outputs = outputsOf(experts);
     const rules = [words.reading, ...(head === null ? [] : [head.reading])];
-    const lists = [words.emotions.scales, words.emotions.bias, ...rules.flatMap((rule) => [rule.words, rule.sentence, rule.offset])];
-    return lists.every(({ length }) => length === outputs) && [words.crisis.scales, words.crisis.bias].every(({ length }) => length === LEVELS);
+    const lists = [words.emotions.levels, words.emotions.bias, ...rules.flatMap((rule) => [rule.words, rule.sentence, rule.offset])];
+    return lists.every(({ length }) => length === outputs) && [words.crisis.levels, words.crisis.bias].every(({ length }) => length === LEVELS);
   }, 'a list has another length than its outputs');
 export type ModelMeta = z.infer<typeof metaSchema>;
 

@@ -4,6 +4,7 @@ import { EMOTIONS } from 'tara-gguf/plugin';
 import { mixture } from '../reading/estimate.js';
 import { MOODS, outputsOf, type ReadingRule } from '../reading/model.js';
 import { logOdds, sigmoid, softmax } from '../reading/numbers.js';
+import type { Source } from './rows.js';
 
 const CLASSES = EMOTIONS.length;
 
@@ -15,8 +16,7 @@ export interface Judged {
   readonly labels: readonly number[];
   /** Thresholds serve every source alike. */
   readonly expert: number;
-  /** How much the row counts where the gate is fitted. */
-  readonly weight: number;
+  readonly weight: Source['weight'];
 }
 
 interface Blend {
@@ -81,22 +81,22 @@ function chooseBlend(rows: readonly Judged[], experts: number): Pick<ReadingRule
   const inputs = ({ words, sentence }: Judged, output: number): [number, number] => [words[output] ?? 0, sentence?.[output] ?? 0];
   const chosen = Array.from({ length: outputsOf(experts) }, (_, output): Blend => {
     const gate = output - experts * CLASSES;
-    if (gate >= 0) return experts === 1 ? { words: 1, sentence: 0, offset: 0 } : blend(rows.map((row) => ({ inputs: inputs(row, output), is: Number(row.expert === gate), weight: row.weight })));
+    if (gate >= 0) return experts === 1 ? { words: 1, sentence: 0, offset: 0 } : blend(rows.map((row) => ({ inputs: inputs(row, output), is: Number(row.expert === gate), weight: row.weight.gate })));
     const own = rows.filter(({ expert }) => expert === Math.floor(output / CLASSES));
     return blend(own.map((row) => ({ inputs: inputs(row, output), is: row.labels[output % CLASSES] ?? 0, weight: 1 })));
   });
   return { words: chosen.map(({ words }) => words), sentence: chosen.map(({ sentence }) => sentence), offset: chosen.map(({ offset }) => offset) };
 }
 
-/** Calibrated weights of the tiers, and for each emotion the threshold with the best sum of F1 over the sources. */
+/** Calibrated weights of the tiers, and for each emotion the threshold with the best weighted sum of F1 over the sources. */
 export function chooseRule(rows: readonly Judged[], experts: number): ReadingRule {
   const found = chooseBlend(rows, experts);
-  const read = rows.map(({ words, sentence, labels, expert }) => ({ probabilities: mixture(found, experts, words, sentence), labels, expert }));
+  const read = rows.map(({ words, sentence, labels, expert, weight }) => ({ probabilities: mixture(found, experts, words, sentence), labels, expert, weight }));
   const thresholds = EMOTIONS.map((_, c) => {
     const parts = Array.from({ length: experts }, (_part, of) => read.filter(({ expert }) => expert === of));
     let best = { threshold: 0.5, sum: -1 };
     for (let step = 5; step <= 60; step += 1) {
-      const sum = parts.reduce((total, part) => total + f1(part.map(({ probabilities }) => (probabilities[c] ?? 0) >= step / 100), part.map(({ labels }) => labels[c] ?? 0)), 0);
+      const sum = parts.reduce((total, part) => total + (part[0]?.weight.thresholds ?? 0) * f1(part.map(({ probabilities }) => (probabilities[c] ?? 0) >= step / 100), part.map(({ labels }) => labels[c] ?? 0)), 0);
       if (sum > best.sum) best = { threshold: step / 100, sum };
     }
     return best.threshold;

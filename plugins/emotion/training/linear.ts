@@ -1,7 +1,7 @@
 /** Tier (a): a logistic regression for each output over hashed n-grams, by AdaGrad (Duchi et al. 2011) with averaged epochs. */
 
 import type { Features } from '../reading/features.js';
-import type { LinearWeights } from '../reading/linear.js';
+import { LEVELS_OF_WEIGHT, tableBytes, type LinearWeights } from '../reading/linear.js';
 import { sigmoid } from '../reading/numbers.js';
 import { randomFrom, shuffle } from './random.js';
 
@@ -13,8 +13,8 @@ const BIAS_RATE = 0.1;
 const L2 = 3e-3;
 const GRADIENT_START = 0.1;
 const SEED = 12345;
-/** Of weights that are not 0, this share keeps its size in int8; the few beyond are cut. */
-const KEPT = 0.9999;
+/** Where the outermost of the values begin that weights are rounded to: this share of the weights lies within. */
+const KEPT = 0.9995;
 
 export interface LinearExample {
   readonly features: Features;
@@ -86,15 +86,46 @@ export async function trainLinear(examples: readonly LinearExample[], { buckets:
   return quantize(mean.weights, mean.bias);
 }
 
-/** int8 weights with one scale for each output. */
+/** Rounds of Lloyd's algorithm. */
+const ROUNDS = 12;
+
+/** Four bits a weight: for each output the sixteen values that its weights are nearest to (Lloyd 1982), 0 among them at first. */
 function quantize(weights: Float64Array, bias: Float64Array): LinearWeights {
   const outputs = bias.length;
-  const scales = Array.from(bias, (_, c) => {
-    const sizes: number[] = [];
-    for (let i = c; i < weights.length; i += outputs) if (weights[i] !== 0) sizes.push(Math.abs(weights[i] as number));
-    sizes.sort((a, b) => a - b);
-    return (sizes[Math.floor(sizes.length * KEPT)] ?? 1) / 127;
+  const levels = Array.from(bias, (_, c) => levelsOf(weights.filter((weight, i) => i % outputs === c && weight !== 0)));
+  const edges = levels.map((values) => Float64Array.from(values.slice(1), (value, i) => (value + (values[i] as number)) / 2));
+  const bytes = new Uint8Array(tableBytes({ buckets: weights.length / outputs, outputs }));
+  weights.forEach((weight, i) => {
+    const level = (edges[i % outputs] as Float64Array).reduce((count, edge) => count + Number(weight > edge), 0);
+    bytes[i >> 1] = (bytes[i >> 1] as number) | (level << ((i & 1) << 2));
   });
-  const bytes = Int8Array.from(weights, (weight, i) => Math.max(-127, Math.min(127, Math.round(weight / (scales[i % outputs] as number)))));
-  return { buckets: weights.length / outputs, bytes, scales, bias: [...bias] };
+  return { buckets: weights.length / outputs, bytes, levels, bias: [...bias] };
+}
+
+function levelsOf(used: Float64Array): number[] {
+  const sorted = used.sort();
+  const sums = new Float64Array(sorted.length + 1);
+  sorted.forEach((weight, i) => (sums[i + 1] = (sums[i] as number) + weight));
+  const most = Math.max(Math.abs(sorted[Math.floor(sorted.length * (1 - KEPT))] ?? 0), Math.abs(sorted[Math.floor(sorted.length * KEPT)] ?? 0));
+  // Dense around 0, where most weights are.
+  let levels = Array.from({ length: LEVELS_OF_WEIGHT }, (_, k) => (k - LEVELS_OF_WEIGHT / 2) / (LEVELS_OF_WEIGHT / 2)).map((x) => Math.sign(x) * Math.abs(x) ** 1.5 * most);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const cuts = [0, ...levels.slice(1).map((level, k) => rankOf(sorted, (level + (levels[k] as number)) / 2)), sorted.length];
+    levels = levels.map((level, k) => {
+      const [from, to] = [cuts[k] as number, cuts[k + 1] as number];
+      return to > from ? ((sums[to] as number) - (sums[from] as number)) / (to - from) : level;
+    });
+  }
+  return levels.map((level) => Math.round(level * 1e6) / 1e6);
+}
+
+/** How many of the sorted numbers are at most `edge`. */
+function rankOf(sorted: Float64Array, edge: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) <= edge) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

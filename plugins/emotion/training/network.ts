@@ -19,7 +19,6 @@ export interface NetworkShape {
   /** sigmoid: each output by itself; softmax: one of them. */
   readonly loss: 'sigmoid' | 'softmax';
   readonly epochs: number;
-  readonly seed?: number;
 }
 
 const BATCH = 64;
@@ -59,9 +58,9 @@ function update({ value, gradient, mean, square }: Parameters, step: number, rat
 }
 
 /** The same examples give the same network. `breathe` is awaited now and then, and ends the work by throwing. */
-export async function trainNetwork(examples: readonly Example[], { hidden, outputs, loss, epochs, seed = SEED }: NetworkShape, breathe: (done: number) => Promise<void>): Promise<Network> {
+export async function trainNetwork(examples: readonly Example[], { hidden, outputs, loss, epochs }: NetworkShape, breathe: (done: number) => Promise<void>): Promise<Network> {
   const inputs = examples[0]?.vector.length ?? 0;
-  const random = randomFrom(seed);
+  const random = randomFrom(SEED);
   const first = parameters(hidden * inputs, 1 / Math.sqrt(inputs), random);
   const firstBias = parameters(hidden, 1 / Math.sqrt(inputs), random);
   const second = parameters(outputs * hidden, 1 / Math.sqrt(hidden), random);
@@ -132,27 +131,4 @@ function quantizeRows(values: Float32Array, rows: number): { readonly bytes: Int
   const width = values.length / rows;
   const scales = Float32Array.from({ length: rows }, (_, row) => values.subarray(row * width, (row + 1) * width).reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127);
   return { scales, bytes: Int8Array.from(values, (value, i) => Math.round(value / ((scales[Math.floor(i / width)] as number) || 1))) };
-}
-
-/** Some networks as one, whose hidden layer holds all of theirs: its outputs are the means of theirs. */
-export function meanOf(networks: readonly [Network, ...Network[]]): Network {
-  const [{ inputs, outputs }] = networks;
-  const hidden = networks.reduce((sum, network) => sum + network.hidden, 0);
-  const second = new Float32Array(outputs * hidden);
-  const secondBias = new Float32Array(outputs);
-  let from = 0;
-  for (const network of networks) {
-    for (let o = 0; o < outputs; o += 1) {
-      secondBias[o] = (secondBias[o] as number) + (network.secondBias[o] as number) / networks.length;
-      for (let h = 0; h < network.hidden; h += 1) second[o * hidden + from + h] = ((network.second[o * network.hidden + h] as number) * (network.secondScales[o] as number)) / networks.length;
-    }
-    from += network.hidden;
-  }
-  const { bytes, scales } = quantizeRows(second, outputs);
-  const joined = (part: (network: Network) => Float32Array): Float32Array => Float32Array.from(networks.flatMap((network) => [...part(network)]));
-  return {
-    inputs, hidden, outputs,
-    first: Int8Array.from(networks.flatMap(({ first }) => [...first])), firstScales: joined(({ firstScales }) => firstScales), firstBias: joined(({ firstBias }) => firstBias),
-    second: bytes, secondScales: scales, secondBias,
-  };
 }

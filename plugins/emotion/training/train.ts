@@ -11,7 +11,7 @@ import { forward, type Network } from '../reading/network.js';
 import { plain } from '../reading/text.js';
 import { balance, chooseRule, fitMoodMap, moodOf, type Judged } from './calibrate.js';
 import { trainLinear, type LinearExample } from './linear.js';
-import { meanOf, trainNetwork, type Example } from './network.js';
+import { trainNetwork, type Example } from './network.js';
 import type { Row, Source } from './rows.js';
 
 /** A line that speaks of danger, or a harmless one; the level's place in LEVEL_NAMES. */
@@ -30,13 +30,12 @@ export interface TrainOptions {
 }
 
 const HELD_OUT = 5;
-/** Of both word tables together 982 kB of int8. */
-const BUCKETS = { emotions: 50_000, crisis: 16_384 };
+/** Of both word tables together, with two experts 983 kB. */
+const BUCKETS = { emotions: 105_000, crisis: 15_000 };
 /** How much a row of another convention counts for an expert: it shows words, if not what is made of them. */
 const STRANGER = 0.2;
-/** Networks for labels, whose mean is one network; hidden units of each. */
-const SEEDS = [2718, 3141];
-const HIDDEN = 128;
+/** Hidden units of the networks. */
+const HIDDEN = { labels: 256, mood: 128, crisis: 128 };
 const EPOCHS = 8;
 /** A row of our own counts this much more where it tells what dominates: only these rows were written to be clear. */
 const OWN_MOOD = 8;
@@ -95,7 +94,7 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
       sentence: network === undefined || vector === undefined ? undefined : forward(network, vector),
       labels: row.labels,
       expert,
-      weight: weight.gate,
+      weight,
     }));
 
   const trial = await linearOf(kept, 0.1, 0.25);
@@ -111,23 +110,20 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
   };
   if (embed === undefined) return model;
 
-  const trialLabels = await labelNetworks(kept, outputs, (done) => stepper('labels', 0.42, 0.6)(done));
-  const labels = await labelNetworks(all, outputs, (done) => stepper('labels', 0.6, 0.8)(done));
-  const mood = await trainNetwork(moodExamples(all), { hidden: HIDDEN, outputs: MOODS, loss: 'softmax', epochs: EPOCHS }, stepper('mood', 0.8, 0.95));
-  const danger = await trainNetwork(await crisisExamples(all, crisis, embed), { hidden: HIDDEN, outputs: LEVELS, loss: 'softmax', epochs: CRISIS_EPOCHS }, stepper('crisis', 0.95, 1));
+  const trialLabels = await labelNetwork(kept, outputs, stepper('labels', 0.42, 0.6));
+  const labels = await labelNetwork(all, outputs, stepper('labels', 0.6, 0.8));
+  const mood = await trainNetwork(moodExamples(all), { hidden: HIDDEN.mood, outputs: MOODS, loss: 'softmax', epochs: EPOCHS }, stepper('mood', 0.8, 0.95));
+  const danger = await trainNetwork(await crisisExamples(all, crisis, embed), { hidden: HIDDEN.crisis, outputs: LEVELS, loss: 'softmax', epochs: CRISIS_EPOCHS }, stepper('crisis', 0.95, 1));
   const [probe = new Float32Array(labels.inputs)] = await embed([PROBE]);
   return { ...model, head: { probe: { text: PROBE, vector: probe }, labels, mood, crisis: danger, reading: chooseRule(judged(trial, trialLabels), experts) } };
 }
 
-/** The mean of a network for each seed. */
-async function labelNetworks(items: readonly Prepared[], outputs: number, breathe: (done: number) => Promise<void>): Promise<Network> {
-  const examples = items.flatMap(({ example: { wanted, weights }, vector }): Example[] => (vector === undefined ? [] : [{ vector, wanted, weights }]));
-  const networks: Network[] = [];
-  for (const [index, seed] of SEEDS.entries()) {
-    networks.push(await trainNetwork(examples, { hidden: HIDDEN, outputs, loss: 'sigmoid', epochs: EPOCHS, seed }, (done) => breathe((index + done) / SEEDS.length)));
-  }
-  return meanOf(networks as [Network, ...Network[]]);
-}
+const labelNetwork = (items: readonly Prepared[], outputs: number, breathe: (done: number) => Promise<void>): Promise<Network> =>
+  trainNetwork(
+    items.flatMap(({ example: { wanted, weights }, vector }): Example[] => (vector === undefined ? [] : [{ vector, wanted, weights }])),
+    { hidden: HIDDEN.labels, outputs, loss: 'sigmoid', epochs: EPOCHS },
+    breathe,
+  );
 
 const oneOf = (size: number, index: number): number[] => Array.from({ length: size }, (_, other) => Number(other === index));
 
