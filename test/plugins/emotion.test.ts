@@ -65,6 +65,17 @@ describe('the model', () => {
     expect(right / lines.length).toBeGreaterThanOrEqual(0.75);
   });
 
+  it('knows an emotion by its word alone, and in sentences that nothing was chosen by', async () => {
+    expect(await analyze(model, 'I am furious!')).toMatchObject({ dominant: 'anger', labels: expect.arrayContaining(['anger']) as string[] });
+    const lines = rows(here('emotion-words-unseen.tsv'));
+    const right = (await Promise.all(lines.map(async ([text = '', gold]) => (await analyze(model, text)).dominant === gold))).filter(Boolean).length;
+    expect(right / lines.length).toBeGreaterThanOrEqual(0.7);
+  });
+
+  it('has at most 1 MB of word weights', () => {
+    expect(readFileSync(here('../../plugins/emotion/data/weights.bin')).length).toBeLessThanOrEqual(1_000_000);
+  });
+
   it.skipIf(!existsSync(shared('emotion/xed.dev.tsv')))('holds its measured macro-F1 on XED and GoEmotions dev (skipped without ../shared)', async () => {
     expect(await macroF1(shared('emotion/xed.dev.tsv'))).toBeGreaterThanOrEqual(0.37);
     expect(await macroF1(shared('emotion/goemotions.dev.tsv'))).toBeGreaterThanOrEqual(0.48);
