@@ -13,7 +13,7 @@ const at = (name: string) => join(folder.path, name);
 const ROWS = Array.from({ length: 40 }, (_, n) => [`the zorblax came back, round ${n}\tdisgust`, `we saw the mimsy grove, round ${n}\tneutral`, `a vorpal gift, round ${n}\tjoy,surprise`]).flat();
 const train = async (...argv: string[]) => {
   await using host = await createTestHost({ plugins: [plugin] });
-  return host.run('emotion', ['train', ...argv]);
+  return await host.run('emotion', ['train', ...argv]);
 };
 
 describe('emotion train', () => {

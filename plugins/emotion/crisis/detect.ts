@@ -39,14 +39,12 @@ export function judge(text: string): Crisis {
 /** How much each model's logits count where both have read a text; with words alone these count fully. */
 const SHARE = { words: 0.4, sentence: 0.6 };
 /**
- * From `heard` on, a probability of danger is a finding. A rule that fires is not believed where danger is less probable
- * than `doubted`; words alone know too little to doubt an acute one. Chosen by cross-validation over groups of training
- * lines that were written apart, for false alarms below 5 %.
+ * From these probabilities of danger on a model is heard. Chosen by cross-validation over groups of training lines that
+ * were written apart, for false alarms of about 5 %.
  */
-const SURE = {
-  words: { heard: 0.7, doubted: { acute: 0, concern: 0.4 } },
-  sentence: { heard: 0.6, doubted: { acute: 0.2, concern: 0.4 } },
-};
+const HEARD = { words: 0.7, sentence: 0.6 };
+/** A rule is not believed where danger is less probable; words alone know too little to doubt an acute one. */
+const DOUBTED = 0.2;
 /** In longer texts one sentence of danger may be lost on the models: there no rule is doubted. */
 const OVERSEEN = 280;
 const [, , ...KINDS] = LEVEL_NAMES;
@@ -57,7 +55,7 @@ interface Opinion {
   /** Probability of concern or worse. */
   readonly danger: number;
   readonly found: Crisis;
-  readonly sure: (typeof SURE)['words'];
+  readonly by: keyof typeof HEARD;
 }
 
 /** What the models make of a text; null for a text without words. */
@@ -67,11 +65,10 @@ function opinionOf({ crisis, head }: Models, text: string, vector: Float32Array 
   const sentence = head === null || vector === undefined ? undefined : forward(head.crisis, vector);
   const [none = 1, , ...kinds] = softmax(sentence === undefined ? words : words.map((logit, level) => SHARE.words * logit + SHARE.sentence * (sentence[level] ?? 0)));
   const by = sentence === undefined ? 'words' : 'sentence';
-  const sure = SURE[by];
   const acute = kinds.reduce((sum, p) => sum + p, 0);
   const reasons = [`${KINDS[kinds.indexOf(Math.max(...kinds))] ?? 'self-harm'}:${by}`];
-  const found: Crisis = acute >= sure.heard ? { level: 'acute', reasons } : 1 - none >= sure.heard ? { level: 'concern', reasons } : { level: 'none', reasons: [] };
-  return { danger: 1 - none, found, sure };
+  const found: Crisis = acute >= HEARD[by] ? { level: 'acute', reasons } : 1 - none >= HEARD[by] ? { level: 'concern', reasons } : { level: 'none', reasons: [] };
+  return { danger: 1 - none, found, by };
 }
 
 const RANK = { none: 0, concern: 1, acute: 2 } as const;
@@ -84,8 +81,8 @@ export async function detectCrisis(text: string, models?: Models, vector?: Float
   const ruled = await readAll(text);
   const opinion = models === undefined || !personal(text) ? null : opinionOf(models, text, vector);
   if (opinion === null) return ruled;
-  const { danger, found, sure } = opinion;
-  if (ruled.level !== 'none' && text.length <= OVERSEEN && danger < sure.doubted[ruled.level]) return found;
+  const { danger, found, by } = opinion;
+  if (danger < DOUBTED && text.length <= OVERSEEN && (by === 'sentence' || ruled.level === 'concern')) return found;
   return RANK[found.level] > RANK[ruled.level] ? found : ruled;
 }
 
