@@ -13,6 +13,7 @@ import { optional, publish } from './lib.mjs';
 const dist = (path) => import(join(ROOT, 'dist', path));
 const { EMOTIONS } = await dist('src/plugin.js');
 const { analyze } = await dist('plugins/emotion/reading/analyze.js');
+const { detectCrisis } = await dist('plugins/emotion/crisis/detect.js');
 const { loadModel } = await dist('plugins/emotion/reading/files.js');
 const { f1 } = await dist('plugins/emotion/training/calibrate.js');
 const { tokens, normalise } = await dist('plugins/emotion/reading/text.js');
@@ -95,8 +96,16 @@ for (const name of ['xed', 'goemotions']) {
   };
 }
 
+const test = (name) => join(ROOT, 'test/plugins', name);
 const hand = rows('handwritten/emotion.tsv').slice(1);
 const handVectors = embedder && (await vectorsOf(hand.map(([text]) => text)));
+
+/** How often what dominates is right in short sentences with one emotion word, by words alone. */
+async function plainFigures() {
+  const items = rows(test('emotion-words-unseen.tsv'));
+  const right = await Promise.all(items.map(async ([text, gold]) => Number((await analyze(model, text)).dominant === gold)));
+  return { rows: items.length, dominantRight: round(mean(right)) };
+}
 const strength = (intensity) => (intensity < 0.42 ? 'low' : intensity < 0.62 ? 'medium' : 'high');
 async function handFigures(vectors) {
   const readings = await Promise.all(hand.map(([text], i) => analyze(model, text, vectors?.[i])));
@@ -108,12 +117,19 @@ async function handFigures(vectors) {
   return { rows: hand.length, dominantRight: round(mean(right.map(Number))), byEmotion: Object.fromEntries([...EMOTIONS, 'neutral'].map((name) => [name, of(name)])), intensityRight: round(mean(felt.map(Number))), valenceSignRight: round(mean(signs.map(Number))) };
 }
 
-async function crisisFigures(path, levelOf, useVectors) {
+/** Crisis levels of a set, with words alone and with sentence vectors. */
+async function crisisFigures(path, levelOf = (level) => level) {
   const items = rows(path).filter(([, level]) => level !== 'level').map(([text, level]) => ({ text, level: levelOf(level) }));
-  const vectors = useVectors && (await vectorsOf(items.map(({ text }) => text)));
-  const found = await Promise.all(items.map(async ({ text }, i) => (await analyze(model, text, vectors?.[i])).crisis.level));
-  const share = (level, test) => round(mean(found.filter((_, i) => items[i].level === level).map((said) => Number(test(said)))));
-  return { rows: items.length, acuteRecall: share('acute', (said) => said === 'acute'), concernNoticed: share('concern', (said) => said !== 'none'), falseAlarms: share('none', (said) => said !== 'none') };
+  const figures = async (vectors) => {
+    const found = await Promise.all(items.map(async ({ text }, i) => (await detectCrisis(text, model, vectors?.[i])).level));
+    const share = (level, test) => {
+      const of = found.filter((_, i) => items[i].level === level);
+      return of.length === 0 ? null : `${of.filter(test).length}/${of.length}`;
+    };
+    const noticed = (said) => said !== 'none';
+    return { acute: share('acute', (said) => said === 'acute'), acuteNoticed: share('acute', noticed), concernNoticed: share('concern', noticed), falseAlarms: share('none', noticed), falseAcute: share('none', (said) => said === 'acute') };
+  };
+  return { words: await figures(), ...(embedder && { both: await figures(await vectorsOf(items.map(({ text }) => text))) }) };
 }
 
 function modulation() {
@@ -148,9 +164,13 @@ publish('emotion', {
   embeddingModel: file ? 'all-MiniLM-L6-v2, f16' : null,
   sets,
   handwritten: { words: await handFigures(), ...(embedder && { both: await handFigures(handVectors) }) },
+  plain: await plainFigures(),
   crisis: {
-    handwritten: { rules: await crisisFigures('handwritten/crisis.tsv', (level) => level), ...(embedder && { both: await crisisFigures('handwritten/crisis.tsv', (level) => level, true) }) },
-    own: { rules: await crisisFigures(join(ROOT, 'test/plugins/emotion-crisis.tsv'), (level) => level) },
+    handwritten: await crisisFigures('handwritten/crisis.tsv'),
+    own: await crisisFigures(test('emotion-crisis.tsv')),
+    later: await crisisFigures(test('emotion-crisis-later.tsv')),
+    unseen: await crisisFigures(test('emotion-crisis-unseen.tsv')),
+    routing: await crisisFigures('routing/routing.dev.tsv', () => 'none'),
   },
   modulation: modulation(),
   speed: await speed(),

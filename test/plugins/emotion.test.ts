@@ -47,8 +47,9 @@ async function macroF1(path: string): Promise<number> {
   return counts.reduce((sum, { hit, extra, missed }) => sum + (2 * hit) / Math.max(1, 2 * hit + extra + missed), 0) / EMOTIONS.length;
 }
 
+/** With words alone, as where no embedding model is named. */
 async function crisisFigures(lines: readonly string[][]): Promise<{ acute: number; noticed: number; falseAlarms: number }> {
-  const of = async (level: string) => Promise.all(lines.filter((line) => line[1] === level).map(async ([text = '']) => (await detectCrisis(text)).level));
+  const of = async (level: string) => Promise.all(lines.filter((line) => line[1] === level).map(async ([text = '']) => (await detectCrisis(text, model)).level));
   const [acute, concern, none] = [await of('acute'), await of('concern'), await of('none')];
   return {
     acute: acute.filter((level) => level === 'acute').length / acute.length,
@@ -62,6 +63,17 @@ describe('the model', () => {
     const lines = rows(here('emotion-lines.tsv'));
     const right = (await Promise.all(lines.map(async ([text = '', gold]) => (await analyze(model, text)).dominant === gold))).filter(Boolean).length;
     expect(right / lines.length).toBeGreaterThanOrEqual(0.75);
+  });
+
+  it('knows an emotion by its word alone, and in sentences that nothing was chosen by', async () => {
+    expect(await analyze(model, 'I am furious!')).toMatchObject({ dominant: 'anger', labels: expect.arrayContaining(['anger']) as string[] });
+    const lines = rows(here('emotion-words-unseen.tsv'));
+    const right = (await Promise.all(lines.map(async ([text = '', gold]) => (await analyze(model, text)).dominant === gold))).filter(Boolean).length;
+    expect(right / lines.length).toBeGreaterThanOrEqual(0.7);
+  });
+
+  it('has at most 1 MB of word weights', () => {
+    expect(readFileSync(here('../../plugins/emotion/data/weights.bin')).length).toBeLessThanOrEqual(1_000_000);
   });
 
   it.skipIf(!existsSync(shared('emotion/xed.dev.tsv')))('holds its measured macro-F1 on XED and GoEmotions dev (skipped without ../shared)', async () => {

@@ -34,7 +34,7 @@ function labelsOf({ strengths }: Estimate, dominant: EmotionName | 'neutral'): E
  * read at both ends, except for the crisis rules, which read all.
  */
 export async function analyze(model: EmotionModel, text: string, vector?: Float32Array): Promise<Reading> {
-  const crisis = await detectCrisis(text, model.head?.crisis, vector);
+  const crisis = await detectCrisis(text, model, vector);
   const part = clip(text);
   const found = looksEnglish(part) ? estimate(model, part, vector) : null;
   if (found === null) {

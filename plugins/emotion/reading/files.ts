@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EMOTIONS, TaraError, writeWhole } from 'tara-gguf/plugin';
 import { decodeHead, encodeHead, headBytes } from './head-file.js';
+import { tableBytes, type LinearWeights } from './linear.js';
 import { metaSchema, sha256Of, type EmotionModel, type Head, type ModelMeta } from './model.js';
 
 /** Beside the plugin in the sources; in the package, from dist. */
@@ -43,34 +44,45 @@ async function readChecked(name: string, folders: readonly URL[], length: number
   return bytes;
 }
 
-async function readHead(meta: NonNullable<ModelMeta['head']>, folders: readonly URL[]): Promise<Head> {
-  const bytes = await readChecked('head.bin', folders, headBytes(meta.dimensions, meta.hidden), meta.sha256);
-  const { vector, networks: [labels, mood, crisis] } = decodeHead(bytes, meta.dimensions, meta.hidden);
-  return { probe: { text: meta.probe, vector }, labels, mood, crisis, reading: meta.reading };
+async function readHead({ head, experts }: ModelMeta, folders: readonly URL[]): Promise<Head | null> {
+  if (head === null) return null;
+  const shape = { dimensions: head.dimensions, experts, hidden: head.hidden };
+  const { vector, labels, mood, crisis } = decodeHead(await readChecked('head.bin', folders, headBytes(shape), head.sha256), shape);
+  return { probe: { text: head.probe, vector }, labels, mood, crisis, reading: head.reading };
 }
 
 /** Reads and checks a model. Throws TARA_EMOTION_WEIGHTS, TARA_FILE_NOT_FOUND or TARA_FILE_UNREADABLE. */
 export async function loadModel(folders: readonly URL[] = SHIPPED): Promise<EmotionModel> {
   const { path, bytes } = await readData('weights.json', folders);
-  const { linear, head } = parseMeta(path, bytes);
-  const weights = await readChecked('weights.bin', folders, linear.buckets * EMOTIONS.length, linear.sha256);
+  const meta = parseMeta(path, bytes);
+  const { emotions, crisis, mood, reading, sha256 } = meta.words;
+  const lengthOf = ({ buckets, bias }: typeof emotions) => tableBytes({ buckets, outputs: bias.length });
+  const split = lengthOf(emotions);
+  const weights = await readChecked('weights.bin', folders, split + lengthOf(crisis), sha256);
   return {
-    linear: { buckets: linear.buckets, bytes: new Int8Array(weights.buffer, weights.byteOffset, weights.length), scales: linear.scales, bias: linear.bias },
-    moodMap: linear.mood,
-    reading: linear.reading,
-    head: head === null ? null : await readHead(head, folders),
+    experts: meta.experts,
+    linear: { ...emotions, bytes: weights.subarray(0, split) },
+    crisis: { ...crisis, bytes: weights.subarray(split) },
+    moodMap: mood,
+    reading,
+    head: await readHead(meta, folders),
   };
 }
 
 /** Writes a model into a folder, weights.json last: until then the folder's old model stays whole or is refused by its checksums. */
-export async function saveModel(folder: string, { linear, moodMap, reading, head }: EmotionModel): Promise<ModelMeta> {
-  const weights = new Uint8Array(linear.bytes.buffer, linear.bytes.byteOffset, linear.bytes.length);
+export async function saveModel(folder: string, { experts, linear, crisis, moodMap, reading, head }: EmotionModel): Promise<ModelMeta> {
+  const weights = Buffer.concat([linear.bytes, crisis.bytes]);
   const encoded = head === null ? null : encodeHead(head);
+  const table = ({ buckets, levels, bias }: LinearWeights) => ({ buckets, levels: levels.map((values) => [...values]), bias: [...bias] });
   const meta: ModelMeta = {
-    format: 2,
+    format: 3,
     emotions: [...EMOTIONS],
-    linear: { buckets: linear.buckets, sha256: sha256Of(weights), scales: [...linear.scales], bias: [...linear.bias], mood: moodMap.map((row) => [...row]), reading },
-    head: head === null || encoded === null ? null : { sha256: sha256Of(encoded), dimensions: head.labels.inputs, hidden: head.labels.hidden, probe: head.probe.text, reading: head.reading },
+    experts,
+    words: { sha256: sha256Of(weights), emotions: table(linear), crisis: table(crisis), mood: moodMap.map((row) => [...row]), reading },
+    head:
+      head === null || encoded === null
+        ? null
+        : { sha256: sha256Of(encoded), dimensions: head.labels.inputs, hidden: [head.labels, head.mood, head.crisis].map(({ hidden }) => hidden), probe: head.probe.text, reading: head.reading },
   };
   await mkdir(folder, { recursive: true });
   await writeWhole(join(folder, 'weights.bin'), weights);

@@ -1,10 +1,16 @@
 /** head.bin: the probe's vector, then for labels, mood and crisis the scales and biases (float32) and the rows (int8) of both layers. */
 
-import { EMOTIONS } from 'tara-gguf/plugin';
-import { LEVELS, MOODS, type Head } from './model.js';
+import { LEVELS, MOODS, outputsOf, type Head } from './model.js';
 import type { Network } from './network.js';
 
-const OUTPUTS = [EMOTIONS.length, MOODS, LEVELS] as const;
+export interface HeadShape {
+  readonly dimensions: number;
+  readonly experts: number;
+  /** Of the networks for labels, mood and crisis. */
+  readonly hidden: readonly number[];
+}
+
+const outputs = ({ experts }: HeadShape): number[] => [outputsOf(experts), MOODS, LEVELS];
 
 const bytesOf = (part: Float32Array | Int8Array): Uint8Array => new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 
@@ -14,18 +20,22 @@ export const encodeHead = ({ probe, labels, mood, crisis }: Pick<Head, 'probe' |
   Buffer.concat([probe.vector, ...[labels, mood, crisis].flatMap(partsOf)].map(bytesOf));
 
 /** Bytes of a head of this shape. */
-export const headBytes = (dimensions: number, hidden: number): number =>
-  dimensions * 4 + OUTPUTS.reduce((sum, outputs) => sum + 8 * (hidden + outputs) + hidden * (dimensions + outputs), 0);
+export const headBytes = (shape: HeadShape): number =>
+  outputs(shape).reduce((sum, count, network) => sum + 8 * ((shape.hidden[network] ?? 0) + count) + (shape.hidden[network] ?? 0) * (shape.dimensions + count), shape.dimensions * 4);
 
 /** `bytes` has the length that headBytes says. */
-export function decodeHead(bytes: Buffer, dimensions: number, hidden: number): { readonly vector: Float32Array; readonly networks: readonly [Network, Network, Network] } {
+export function decodeHead(bytes: Buffer, shape: HeadShape): Pick<Head, 'labels' | 'mood' | 'crisis'> & { readonly vector: Float32Array } {
   let at = 0;
   const take = (length: number): ArrayBuffer => bytes.buffer.slice(bytes.byteOffset + at, bytes.byteOffset + (at += length)) as ArrayBuffer;
   const floats = (count: number): Float32Array => new Float32Array(take(count * 4));
   const rows = (count: number): Int8Array => new Int8Array(take(count));
-  const network = (outputs: number): Network => ({
-    inputs: dimensions, hidden, outputs,
-    firstScales: floats(hidden), firstBias: floats(hidden), secondScales: floats(outputs), secondBias: floats(outputs), first: rows(hidden * dimensions), second: rows(outputs * hidden),
-  });
-  return { vector: floats(dimensions), networks: [network(OUTPUTS[0]), network(OUTPUTS[1]), network(OUTPUTS[2])] };
+  const vector = floats(shape.dimensions);
+  const [labels, mood, crisis] = outputs(shape).map((count, index): Network => {
+    const hidden = shape.hidden[index] ?? 0;
+    return {
+      inputs: shape.dimensions, hidden, outputs: count,
+      firstScales: floats(hidden), firstBias: floats(hidden), secondScales: floats(count), secondBias: floats(count), first: rows(hidden * shape.dimensions), second: rows(count * hidden),
+    };
+  }) as [Network, Network, Network];
+  return { vector, labels, mood, crisis };
 }

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { EMOTIONS } from 'tara-gguf/plugin';
 import { z } from 'zod';
-import type { LinearWeights } from './linear.js';
+import { LEVELS_OF_WEIGHT, type LinearWeights } from './linear.js';
 import type { Network } from './network.js';
 
 const CLASSES = EMOTIONS.length;
@@ -16,44 +16,60 @@ export const MOODS = CLASSES + 1;
 export const LEVEL_NAMES = ['none', 'concern', 'self-harm', 'medical', 'violence'] as const;
 export const LEVELS = LEVEL_NAMES.length;
 
-const eight = z.array(z.number()).length(CLASSES);
+/**
+ * Corpora follow different conventions of labelling, and one set of weights for all of them serves none. So each has an
+ * expert, and a gate says whose convention fits how the text is written (Jacobs et al. 1991). Outputs of both tiers: eight
+ * logits for each expert, then one gate logit for each.
+ */
+export const outputsOf = (experts: number): number => experts * (CLASSES + 1);
 
-/** How logits become what is said: probability = sigmoid(slope x logit + offset) for each emotion, and a label from its threshold on. */
+/** How logits become what is said: each output is words x logit of tier (a) + sentence x logit of tier (b) + offset; a label from its threshold on. */
 const readingSchema = z.object({
-  slope: eight,
-  offset: eight,
+  words: z.array(z.number()),
+  sentence: z.array(z.number()),
+  offset: z.array(z.number()),
   thresholds: z.array(z.number().min(0).max(1)).length(CLASSES),
 });
 export type ReadingRule = z.infer<typeof readingSchema>;
 
-export const metaSchema = z.object({
-  format: z.literal(2),
-  /** In this order everywhere. */
-  emotions: z.array(z.string()).refine((names) => names.join() === EMOTIONS.join(), 'the emotions are not in the expected order'),
-  linear: z.object({
-    buckets: z.int().min(1).max(1 << 24),
-    /** Of weights.bin, lower-case hex. */
-    sha256: z.string(),
-    /** Value of one int8 step, for each emotion. */
-    scales: eight,
-    bias: eight,
-    /** One row for each mood: weights of the eight logits, then a bias. */
-    mood: z.array(z.array(z.number()).length(CLASSES + 1)).length(MOODS),
-    reading: readingSchema,
-  }),
-  head: z
-    .object({
-      /** Of head.bin. */
+/** A table of weights in weights.bin, with the values that weights can have and the bias of each output. */
+const tableSchema = z.object({ buckets: z.int().min(1).max(1 << 24), levels: z.array(z.array(z.number()).length(LEVELS_OF_WEIGHT)), bias: z.array(z.number()) });
+
+export const metaSchema = z
+  .object({
+    format: z.literal(3),
+    /** In this order everywhere. */
+    emotions: z.array(z.string()).refine((names) => names.join() === EMOTIONS.join(), 'the emotions are not in the expected order'),
+    experts: z.int().min(1).max(8),
+    words: z.object({
+      /** Of weights.bin, lower-case hex: the table of emotions, then that of crisis levels. */
       sha256: z.string(),
-      dimensions: z.int().min(1).max(1 << 14),
-      hidden: z.int().min(1).max(1 << 12),
-      /** A sentence whose vector in head.bin tells whether an embedding model is the one that the head was trained on. */
-      probe: z.string().min(1),
-      /** Of both tiers together. */
+      emotions: tableSchema,
+      crisis: tableSchema,
+      /** One row for each mood: weights of the eight log-odds, then a bias. */
+      mood: z.array(z.array(z.number()).length(CLASSES + 1)).length(MOODS),
       reading: readingSchema,
-    })
-    .nullable(),
-});
+    }),
+    head: z
+      .object({
+        /** Of head.bin. */
+        sha256: z.string(),
+        dimensions: z.int().min(1).max(1 << 14),
+        /** Of the networks for labels, mood and crisis. */
+        hidden: z.array(z.int().min(1).max(1 << 12)).length(3),
+        /** A sentence whose vector in head.bin tells whether an embedding model is the one that the head was trained on. */
+        probe: z.string().min(1),
+        /** Of both tiers together. */
+        reading: readingSchema,
+      })
+      .nullable(),
+  })
+  .refine(({ experts, words, head }) => {
+    const outputs = outputsOf(experts);
+    const rules = [words.reading, ...(head === null ? [] : [head.reading])];
+    const lists = [words.emotions.levels, words.emotions.bias, ...rules.flatMap((rule) => [rule.words, rule.sentence, rule.offset])];
+    return lists.every(({ length }) => length === outputs) && [words.crisis.levels, words.crisis.bias].every(({ length }) => length === LEVELS);
+  }, 'a list has another length than its outputs');
 export type ModelMeta = z.infer<typeof metaSchema>;
 
 /** Tier (b): three networks over the same sentence vector. */
@@ -66,7 +82,10 @@ export interface Head {
 }
 
 export interface EmotionModel {
+  readonly experts: number;
   readonly linear: LinearWeights;
+  /** Crisis levels from words, in the order of LEVEL_NAMES. */
+  readonly crisis: LinearWeights;
   readonly moodMap: readonly (readonly number[])[];
   readonly reading: ReadingRule;
   readonly head: Head | null;

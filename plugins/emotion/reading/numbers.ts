@@ -2,6 +2,12 @@
 
 export const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
+/** The inverse of sigmoid; of a certainty, what is almost one. */
+export const logOdds = (p: number): number => {
+  const sure = Math.min(1 - 1e-6, Math.max(1e-6, p));
+  return Math.log(sure / (1 - sure));
+};
+
 /** Probabilities that sum to 1. */
 export function softmax(logits: ArrayLike<number>): number[] {
   const all = Array.from(logits);

@@ -1,40 +1,66 @@
 /** What turns logits into words, chosen on rows that no weight was trained on: calibration, thresholds, and the map of tier (a) to moods. */
 
 import { EMOTIONS } from 'tara-gguf/plugin';
-import { MOODS, type ReadingRule } from '../reading/model.js';
-import { sigmoid, softmax } from '../reading/numbers.js';
+import { mixture } from '../reading/estimate.js';
+import { MOODS, outputsOf, type ReadingRule } from '../reading/model.js';
+import { logOdds, sigmoid, softmax } from '../reading/numbers.js';
+import type { Source } from './rows.js';
+
+const CLASSES = EMOTIONS.length;
 
 /** A row as the models read it. */
 export interface Judged {
-  /** Logit of each emotion. */
-  readonly logits: readonly number[];
+  /** Outputs of each tier, where there is a second. */
+  readonly words: ArrayLike<number>;
+  readonly sentence: ArrayLike<number> | undefined;
   readonly labels: readonly number[];
   /** Thresholds serve every source alike. */
-  readonly source: string;
+  readonly expert: number;
+  readonly weight: Source['weight'];
 }
 
-/** Platt scaling (Platt 1999) by Newton's method: the logistic regression of the labels on one logit. */
-function platt(logits: readonly number[], labels: readonly number[]): { readonly slope: number; readonly offset: number } {
-  let [slope, offset] = [1, 0];
+interface Blend {
+  readonly words: number;
+  readonly sentence: number;
+  readonly offset: number;
+}
+
+/** Keeps weights finite where the tiers separate the rows. */
+const RIDGE = 1e-3;
+
+/** Weighted logistic regression of a label on the outputs of both tiers (with one, Platt scaling) by Newton's method. */
+function blend(rows: readonly { readonly inputs: readonly [number, number]; readonly is: number; readonly weight: number }[]): Blend {
+  let at = [1, 0, 0];
   for (let round = 0; round < 50; round += 1) {
-    let [g0, g1, h00, h01, h11] = [0, 0, 1e-6, 0, 1e-6];
-    logits.forEach((logit, i) => {
-      const p = sigmoid(slope * logit + offset);
-      const wrong = p - (labels[i] ?? 0);
-      const curve = p * (1 - p);
-      g0 += wrong;
-      g1 += wrong * logit;
-      h00 += curve;
-      h01 += curve * logit;
-      h11 += curve * logit * logit;
-    });
-    const determinant = h00 * h11 - h01 * h01;
-    const [stepOffset, stepSlope] = [(h11 * g0 - h01 * g1) / determinant, (h00 * g1 - h01 * g0) / determinant];
-    offset -= stepOffset;
-    slope -= stepSlope;
-    if (Math.abs(stepOffset) + Math.abs(stepSlope) < 1e-10) break;
+    const gradient = at.map((value) => RIDGE * value);
+    const curve = at.map((_, i) => at.map((_value, j) => (i === j ? RIDGE : 0)));
+    for (const { inputs, is, weight } of rows) {
+      const x = [...inputs, 1];
+      const p = sigmoid(x.reduce((sum, value, i) => sum + value * (at[i] as number), 0));
+      for (let i = 0; i < 3; i += 1) {
+        gradient[i] = (gradient[i] as number) + weight * (p - is) * (x[i] as number);
+        for (let j = 0; j < 3; j += 1) (curve[i] as number[])[j] = ((curve[i] as number[])[j] as number) + weight * p * (1 - p) * (x[i] as number) * (x[j] as number);
+      }
+    }
+    const step = solve(curve, gradient);
+    at = at.map((value, i) => value - (step[i] as number));
+    if (step.every((value) => Math.abs(value) < 1e-10)) break;
   }
-  return { slope, offset };
+  const [words = 1, sentence = 0, offset = 0] = at.map(round);
+  return { words, sentence, offset };
+}
+
+/** Solution of a small symmetric positive system, by elimination. */
+function solve(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
+  const rows = matrix.map((row, i) => [...row, right[i] as number]);
+  rows.forEach((pivot, k) => {
+    rows.forEach((row, i) => {
+      if (i === k) return;
+      const factor = (row[k] as number) / (pivot[k] as number);
+      row.forEach((value, j) => (row[j] = value - factor * (pivot[j] as number)));
+    });
+  });
+  return rows.map((row, i) => (row[rows.length] as number) / (row[i] as number));
 }
 
 /** 2 hit / (2 hit + extra + missed). */
@@ -50,20 +76,32 @@ export function f1(says: readonly boolean[], is: readonly number[]): number {
 
 const round = (value: number): number => Math.round(value * 1e6) / 1e6;
 
-/** For each emotion its calibration, and the threshold with the best sum of F1 over the sources. */
-export function chooseRule(rows: readonly Judged[]): ReadingRule {
-  const sources = [...new Set(rows.map(({ source }) => source))].map((name) => rows.filter(({ source }) => source === name));
-  const chosen = EMOTIONS.map((_, c) => {
-    const { slope, offset } = platt(rows.map(({ logits }) => logits[c] ?? 0), rows.map(({ labels }) => labels[c] ?? 0));
-    const parts = sources.map((part) => ({ scores: part.map(({ logits }) => sigmoid(slope * (logits[c] ?? 0) + offset)), is: part.map(({ labels }) => labels[c] ?? 0) }));
+/** Weights of the tiers for each output of an expert, on the rows of its source, and for the gate, on all. */
+function chooseBlend(rows: readonly Judged[], experts: number): Pick<ReadingRule, 'words' | 'sentence' | 'offset'> {
+  const inputs = ({ words, sentence }: Judged, output: number): [number, number] => [words[output] ?? 0, sentence?.[output] ?? 0];
+  const chosen = Array.from({ length: outputsOf(experts) }, (_, output): Blend => {
+    const gate = output - experts * CLASSES;
+    if (gate >= 0) return experts === 1 ? { words: 1, sentence: 0, offset: 0 } : blend(rows.map((row) => ({ inputs: inputs(row, output), is: Number(row.expert === gate), weight: row.weight.gate })));
+    const own = rows.filter(({ expert }) => expert === Math.floor(output / CLASSES));
+    return blend(own.map((row) => ({ inputs: inputs(row, output), is: row.labels[output % CLASSES] ?? 0, weight: 1 })));
+  });
+  return { words: chosen.map(({ words }) => words), sentence: chosen.map(({ sentence }) => sentence), offset: chosen.map(({ offset }) => offset) };
+}
+
+/** Calibrated weights of the tiers, and for each emotion the threshold with the best weighted sum of F1 over the sources. */
+export function chooseRule(rows: readonly Judged[], experts: number): ReadingRule {
+  const found = chooseBlend(rows, experts);
+  const read = rows.map(({ words, sentence, labels, expert, weight }) => ({ probabilities: mixture(found, experts, words, sentence), labels, expert, weight }));
+  const thresholds = EMOTIONS.map((_, c) => {
+    const parts = Array.from({ length: experts }, (_part, of) => read.filter(({ expert }) => expert === of));
     let best = { threshold: 0.5, sum: -1 };
     for (let step = 5; step <= 60; step += 1) {
-      const sum = parts.reduce((total, { scores, is }) => total + f1(scores.map((score) => score >= step / 100), is), 0);
+      const sum = parts.reduce((total, part) => total + (part[0]?.weight.thresholds ?? 0) * f1(part.map(({ probabilities }) => (probabilities[c] ?? 0) >= step / 100), part.map(({ labels }) => labels[c] ?? 0)), 0);
       if (sum > best.sum) best = { threshold: step / 100, sum };
     }
-    return { slope: round(slope), offset: round(offset), threshold: best.threshold };
+    return best.threshold;
   });
-  return { slope: chosen.map(({ slope }) => slope), offset: chosen.map(({ offset }) => offset), thresholds: chosen.map(({ threshold }) => threshold) };
+  return { ...found, thresholds };
 }
 
 /** Index of the only emotion, of neutral where there is none; undefined for a row of several. */
@@ -82,11 +120,11 @@ export function balance(moods: readonly number[]): number[] {
 const MAP_ROUNDS = 150;
 const MAP_RATE = 0.5;
 
-/** Softmax regression of the mood on the eight logits, moods counting alike, by gradient descent: a row of weights and a bias for each mood. */
-export function fitMoodMap(rows: readonly Judged[]): number[][] {
-  const known = rows.flatMap(({ logits, labels }) => {
+/** Softmax regression of the mood on the eight log-odds of tier (a), moods counting alike, by gradient descent: a row of weights and a bias for each mood. */
+export function fitMoodMap(rows: readonly Judged[], rule: ReadingRule, experts: number): number[][] {
+  const known = rows.flatMap(({ words, labels }) => {
     const mood = moodOf(labels);
-    return mood === undefined ? [] : [{ inputs: [...logits, 1], mood }];
+    return mood === undefined ? [] : [{ inputs: [...mixture(rule, experts, words).map(logOdds), 1], mood }];
   });
   const weights = balance(known.map(({ mood }) => mood));
   const map = Array.from({ length: MOODS }, () => new Array<number>(EMOTIONS.length + 1).fill(0));

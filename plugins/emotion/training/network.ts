@@ -9,7 +9,8 @@ export interface Example {
   readonly vector: Float32Array;
   /** Wanted probability of each output. */
   readonly wanted: readonly number[];
-  readonly weight: number;
+  /** How much the example counts for each output. */
+  readonly weights: readonly number[];
 }
 
 export interface NetworkShape {
@@ -70,7 +71,7 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
   const [active, error, back] = [new Float64Array(hidden), new Float64Array(outputs), new Float64Array(hidden)];
 
   const learn = (index: number, share: number): void => {
-    const { wanted, weight } = examples[index] as Example;
+    const { wanted, weights } = examples[index] as Example;
     const x = scaled[index] as Float32Array;
     for (let h = 0; h < hidden; h += 1) {
       active[h] = 0;
@@ -88,7 +89,8 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
     const said = loss === 'sigmoid' ? Array.from(error, sigmoid) : softmax(error);
     back.fill(0);
     for (let o = 0; o < outputs; o += 1) {
-      const wrong = ((said[o] as number) - (wanted[o] as number)) * weight * share;
+      const wrong = ((said[o] as number) - (wanted[o] as number)) * (weights[o] as number) * share;
+      if (wrong === 0) continue;
       secondBias.gradient[o] = (secondBias.gradient[o] as number) + wrong;
       for (let h = 0; h < hidden; h += 1) {
         if (active[h] === 0) continue;

@@ -18,7 +18,7 @@ async function sourceOf(path: string): Promise<Source> {
   if (!found.isFile() || found.size > MOST_BYTES) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: found.isFile() ? `longer than ${MOST_BYTES} bytes` : 'it is no file' });
   const rows = parseRows(await readFile(path, 'utf8'), path);
   if (rows.length < LEAST_ROWS) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: `it has ${rows.length} rows; at least ${LEAST_ROWS} are needed` });
-  return { name: basename(path), weight: 1, rows };
+  return { name: basename(path), expert: 0, weight: { labels: 1, gate: 1, thresholds: 1 }, rows };
 }
 
 export async function trainOwn({ options, use, signal, progress }: CommandContext): Promise<CommandResult> {

@@ -8,14 +8,14 @@ export interface Row {
   readonly labels: readonly number[];
 }
 
-/** Rows that belong together: thresholds are chosen to serve every source alike. */
+/** Rows that were labelled by one convention. */
 export interface Source {
   readonly name: string;
   readonly rows: readonly Row[];
-  /** How much one row counts. */
-  readonly weight: number;
-  /** Left out of what thresholds and calibration are chosen on: too few rows, or of another make than what users write. */
-  readonly onlyTraining?: boolean;
+  /** The expert that learns this convention, from 0; undefined for lines of our own, which every expert learns. They are too few to choose thresholds on. */
+  readonly expert: number | undefined;
+  /** How much one row counts for an expert beside rows of other kinds and for the gate, where it makes up for a source's size; how much the source's F1 counts where thresholds are chosen. */
+  readonly weight: { readonly labels: number; readonly gate: number; readonly thresholds: number };
 }
 
 const isEmotion = (label: string): label is EmotionName => (EMOTIONS as readonly string[]).includes(label);
