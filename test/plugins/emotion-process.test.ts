@@ -42,6 +42,19 @@ describe.skipIf(encoder === undefined)('the sentence tier (skipped unless TARA_E
     expect(await readAll(both[0]?.text ?? '', ...named)).toMatchObject([{ dominant: both[0]?.dominant }]);
   }, 120_000);
 
+  it('finds most danger in lines that nothing was written or chosen for, at the level it was measured at', async () => {
+    const path = fileURLToPath(new URL('emotion-crisis-unseen.tsv', import.meta.url));
+    const levels = readFileSync(path, 'utf8').trim().split('\n').map((line) => line.split('\t')[1]);
+    const found = await readAll('--file', path, ...named);
+    const share = (level: string, test: (said: string) => boolean) => {
+      const of = found.filter((_, n) => levels[n] === level).map(({ crisis }) => crisis.level);
+      return of.filter(test).length / of.length;
+    };
+    expect(share('acute', (said) => said === 'acute')).toBeGreaterThanOrEqual(0.55);
+    expect(share('concern', (said) => said !== 'none')).toBeGreaterThanOrEqual(0.65);
+    expect(share('none', (said) => said !== 'none')).toBeLessThanOrEqual(0.05);
+  }, 120_000);
+
   it('reads a chat message', async () => {
     await writeFile(join(folder.path, 'plain.txt'), LINES.join('\n'));
     const [words, both] = [await readAll('--file', 'plain.txt'), await readAll('--file', 'plain.txt', ...named)];

@@ -44,7 +44,7 @@ const SHARE = { words: 0.4, sentence: 0.6 };
  */
 const HEARD = { words: 0.7, sentence: 0.6 };
 /** A rule is not believed where danger is less probable; words alone know too little to doubt an acute one. */
-const DOUBTED = 0.2;
+const DOUBTED = { words: { none: 0, concern: 0.2, acute: 0 }, sentence: { none: 0, concern: 0.2, acute: 0.1 } };
 /** In longer texts one sentence of danger may be lost on the models: there no rule is doubted. */
 const OVERSEEN = 280;
 const [, , ...KINDS] = LEVEL_NAMES;
@@ -82,7 +82,7 @@ export async function detectCrisis(text: string, models?: Models, vector?: Float
   const opinion = models === undefined || !personal(text) ? null : opinionOf(models, text, vector);
   if (opinion === null) return ruled;
   const { danger, found, by } = opinion;
-  if (danger < DOUBTED && text.length <= OVERSEEN && (by === 'sentence' || ruled.level === 'concern')) return found;
+  if (danger < DOUBTED[by][ruled.level] && text.length <= OVERSEEN) return found;
   return RANK[found.level] > RANK[ruled.level] ? found : ruled;
 }
 
