@@ -1,6 +1,6 @@
 /** A deployment target that gets another release while it is asked, and models that emotion and router answer for. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -81,7 +81,9 @@ describe('another release', () => {
     const failures: string[] = [];
     const logger = pino({ level: 'error' }, { write: (line: string) => { failures.push((JSON.parse(line) as { msg: string }).msg); } });
     const server = await start(place, { plugins: host, watchMs: 20, logger });
-    await writeFile(current, pointingAtBroken);
+    // As a deployment does it: whoever looks sees one pointer or the other.
+    await writeFile(`${current}.new`, pointingAtBroken);
+    await rename(`${current}.new`, current);
     await expect.poll(() => failures, { timeout: 20_000 }).toEqual(['the current release could not be opened; the one before goes on']);
     const response = await ask(server);
     expect([response.status, response.headers.get('x-tara-release'), await textOf(response)]).toEqual([200, good, 'abcabc']);
