@@ -108,9 +108,18 @@ size_t Scheduler::take_over(Slot & slot, const Slot * source, size_t shared) {
   }
   if (shared > 0 && &slot == source) return truncate(slot, shared) ? shared : 0;
   forget(slot);
-  if (shared == 0) return 0;
-  llama_memory_seq_cp(memory, source->id, slot.id, -1, -1);
+  if (shared == 0 || !copy(*source, slot)) return 0;
   return truncate(slot, shared) ? shared : 0;
+}
+
+// By way of state bytes: llama.cpp's own copy waits for the next decode, when either slot may hold something else.
+bool Scheduler::copy(const Slot & from, Slot & to) {
+  auto * context = context_.get();
+  Blob state(llama_state_seq_get_size(context, from.id));
+  const size_t size = llama_state_seq_get_data(context, state.data(), state.size(), from.id);
+  if (size > 0 && llama_state_seq_set_data(context, state.data(), size, to.id) == size) return true;
+  forget(to);
+  return false;
 }
 
 void Scheduler::admit(SequencePtr sequence) {

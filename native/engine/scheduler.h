@@ -67,6 +67,7 @@ class Scheduler {
   const Slot * longest_beginning(const Sequence & sequence, size_t & shared) const;
   Slot & slot_for(const Slot * source, size_t shared);
   size_t take_over(Slot & slot, const Slot * source, size_t shared);
+  bool copy(const Slot & from, Slot & to);
   bool truncate(Slot & slot, size_t tokens);
   void forget(Slot & slot);
   // Takes the sequence out; the slot keeps what the context holds of it where that is sound.

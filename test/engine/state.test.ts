@@ -83,3 +83,18 @@ test('a damaged file is refused, wherever the damage is', async () => {
   }), { numRuns: 150 });
   expect((await answer(model)).text).toBe((await answer(model, { cachePrompt: false })).text);
 });
+
+test('read into a slot that another request goes on from at the same moment, it does not reach that request', async () => {
+  const shared = 'One more text that two requests begin with, word for word. ';
+  const options = { temperature: 0, maxTokens: 24 } as const;
+  await using own = await engine.load(path, { slots: 2, threads: 1, contextSize: 256 });
+  const expected = await own.generate(`${shared}And so?`, { ...options, cachePrompt: false }).result;
+  for (let round = 0; round < 10; round++) {
+    // Both end at once, and leave their slots to the next two.
+    const running = ['x'.repeat(shared.length), shared].map((prompt) => own.generate(`${prompt}But no`, { maxTokens: 60, ignoreEos: true, seed: round }).result);
+    const waiting = own.generate(`${shared}And so?`, options).result;
+    const loading = own.loadState(at('saved.state'));
+    await Promise.all([...running, loading]);
+    expect((await waiting).text).toBe(expected.text);
+  }
+});
