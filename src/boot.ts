@@ -57,7 +57,7 @@ function embeddings(path: string): Service {
     return { store, made: createEmbedder(path, store) };
   };
   const get = async (): Promise<Embedder> => (await (opened ??= open())).made;
-  const lazy: Embedder = { dimensions: async () => (await get()).dimensions(), embed: async (texts) => (await get()).embed(texts) };
+  const lazy: Embedder = { dimensions: async () => (await get()).dimensions(), embed: async (texts, options) => (await get()).embed(texts, options) };
   return { ...service(embedder, () => lazy), close: async () => (await opened)?.store.close() };
 }
 

@@ -20,12 +20,14 @@ enum llama_pooling_type pooling_of(const Weights & weights) {
 
 // Causal models are fed in chunks and pooled here: llama.cpp pools within one micro-batch only, and would compute
 // the logits of every token of it at once.
-ContextOptions options_for(size_t context, bool own_pooling, enum llama_pooling_type pooling) {
+ContextOptions options_for(size_t context, bool own_pooling, enum llama_pooling_type pooling, BlockStates & states) {
   ContextOptions options;
   options.tokens = static_cast<uint32_t>(context);
   options.batch = static_cast<uint32_t>(own_pooling ? std::min(CHUNK, context) : context);
   options.embeddings = true;
   options.pooling = own_pooling ? LLAMA_POOLING_TYPE_NONE : pooling;
+  options.observe = BlockStates::on_node;
+  options.observer = &states;
   return options;
 }
 
@@ -42,7 +44,8 @@ Embedder::Embedder(std::shared_ptr<Weights> weights, size_t context, Threads & t
       own_pooling_(weights->causal()),
       pooling_(pooling_of(*weights)),
       dimensions_(static_cast<size_t>(llama_model_n_embd_out(weights->model))),
-      context_(weights, options_for(context, own_pooling_, pooling_), threads,
+      states_(static_cast<size_t>(llama_model_n_embd(weights->model))),
+      context_(weights, options_for(context, own_pooling_, pooling_, states_), threads,
                [this] { return closing_ || (!requests_.empty() && requests_.front().job->cancelled()); }),
       sum_(dimensions_) {}
 
@@ -93,24 +96,25 @@ void Embedder::pool(const Tokens & text, size_t from, size_t count) {
   }
 }
 
-void Embedder::finish_text() {
-  const auto & request = requests_.front();
-  double divisor = 1;
-  if (own_pooling_ && pooling_ == LLAMA_POOLING_TYPE_MEAN) divisor = static_cast<double>(request.texts[text_].size());
+void Embedder::append(const std::vector<double> & values, double divisor) {
   double square = 0;
-  for (auto & value : sum_) {
-    value /= divisor;
-    square += value * value;
-  }
+  for (const double value : values) square += (value / divisor) * (value / divisor);
   if (!std::isfinite(square)) throw Error("TARA_LOGITS_INVALID");
-  const double length = request.normalize && square > 0 ? std::sqrt(square) : 1;
-  for (const double value : sum_) rows_.push_back(static_cast<float>(value / length));
+  const double length = requests_.front().normalize && square > 0 ? std::sqrt(square) : 1;
+  for (const double value : values) rows_.push_back(static_cast<float>(value / divisor / length));
+}
+
+void Embedder::finish_text() {
+  const size_t tokens = requests_.front().texts[text_].size();
+  append(sum_, own_pooling_ && pooling_ == LLAMA_POOLING_TYPE_MEAN ? static_cast<double>(tokens) : 1);
+  for (const auto & sum : states_.take(tokens)) append(sum, static_cast<double>(tokens));
   ++text_;
   reset_text();
 }
 
 void Embedder::step_text() {
   const Tokens & text = requests_.front().texts[text_];
+  if (fed_ == 0) states_.begin(requests_.front().blocks);
   const size_t count = own_pooling_ ? std::min(CHUNK, text.size() - fed_) : text.size();
   batch_.clear();
   for (size_t i = 0; i < count; ++i) batch_.add(text[fed_ + i], static_cast<llama_pos>(fed_ + i), 0, true);
@@ -141,7 +145,7 @@ void Embedder::step() {
     for (const auto & text : request.texts) tokens += text.size();
     Blob blob(rows_.size() * sizeof(float));
     std::memcpy(blob.data(), rows_.data(), blob.size());
-    request.job->done({{"dimensions", dimensions_}, {"texts", request.texts.size()}, {"tokens", tokens}}, std::move(blob));
+    request.job->done({{"dimensions", rows_.size() / request.texts.size()}, {"texts", request.texts.size()}, {"tokens", tokens}}, std::move(blob));
   } catch (...) {
     request.job->fail(current_failure());
     reset_text();

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/block_states.h"
 #include "engine/context.h"
 #include "engine/vocab.h"
 
@@ -13,7 +14,8 @@ namespace tara {
 struct EmbedRequest {
   JobPtr job;
   std::vector<Tokens> texts;
-  bool normalize = true;  // to length 1
+  bool normalize = true;       // to length 1
+  std::vector<size_t> blocks;  // whose inputs are wanted too
 };
 
 class Embedder {
@@ -22,7 +24,7 @@ class Embedder {
   Embedder(std::shared_ptr<Weights> weights, size_t context, Threads & threads, const std::atomic<bool> & closing);
 
   bool idle() const { return requests_.empty(); }
-  // Ends with { dimensions, texts, tokens } and float32 rows.
+  // Ends with { dimensions, texts, tokens } and float32 rows: the embedding, then the mean of what enters each of the blocks.
   void add(EmbedRequest request);
   // One decode.
   void step();
@@ -34,12 +36,14 @@ class Embedder {
   void pool(const Tokens & text, size_t from, size_t count);
   void finish_text();
   void reset_text();
+  void append(const std::vector<double> & values, double divisor);
 
   const size_t context_tokens_;
   const std::atomic<bool> & closing_;
   const bool own_pooling_;
   const enum llama_pooling_type pooling_;
   const size_t dimensions_;
+  BlockStates states_;  // the context writes to them
   Context context_;
   Batch batch_;
   std::deque<EmbedRequest> requests_;  // the first one is being worked on

@@ -161,7 +161,7 @@ void restore_state(Environment & environment, JobPtr job, Json params, Blobs blo
 void embed(Environment & environment, JobPtr job, Json params, Blobs blobs) {
   std::vector<Prompt> prompts;
   for (size_t i = 0; i < blobs.size(); ++i) prompts.push_back(prompt_from({{"tokenized", params.at("tokenized").at(i)}}, blobs[i]));
-  runner_of(environment, params)->embed(std::move(job), std::move(prompts), flag(params, "normalize", true));
+  runner_of(environment, params)->embed(std::move(job), std::move(prompts), flag(params, "normalize", true), params.at("blocks").get<std::vector<size_t>>());
 }
 
 void tokenize_text(Environment & environment, JobPtr job, Json params, Blobs blobs) {

@@ -299,10 +299,10 @@ void Runner::restore(JobPtr job, Prompt prompt, Blob state) {
   });
 }
 
-void Runner::embed(JobPtr job, std::vector<Prompt> prompts, bool normalize) {
-  desk_.add(job, [this, job, prompts = std::move(prompts), normalize]() mutable {
+void Runner::embed(JobPtr job, std::vector<Prompt> prompts, bool normalize, std::vector<size_t> blocks) {
+  desk_.add(job, [this, job, prompts = std::move(prompts), normalize, blocks = std::move(blocks)]() mutable {
     if (const auto reason = embedding_refusal(weights())) throw Error("TARA_MODEL_UNSUPPORTED", {{"path", weights().path}, {"reason", *reason}});
-    EmbedRequest request{job, {}, normalize};
+    EmbedRequest request{job, {}, normalize, std::move(blocks)};
     for (auto & prompt : prompts) {
       job->check();
       request.texts.push_back(checked_tokens_of(prompt));

@@ -50,7 +50,7 @@ class Runner : public Object {
   // The keys and values of a prompt, as bytes; and such bytes back into a slot.
   void save(JobPtr job, Prompt prompt);
   void restore(JobPtr job, Prompt prompt, Blob state);
-  void embed(JobPtr job, std::vector<Prompt> prompts, bool normalize);
+  void embed(JobPtr job, std::vector<Prompt> prompts, bool normalize, std::vector<size_t> blocks);
   // Guests are served in order of arrival, one at a time.
   void host(GuestPtr guest);
   // Ends with { tokens: count } and int32 ids.

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ggml.h"
+#include "engine/nodes.h"
 #include "measure/reading_guest.h"
 
 namespace tara::measure {
@@ -25,8 +25,6 @@ class ObservingGuest : public ReadingGuest {
   virtual void begin_graph() = 0;
   virtual void end_graph() {}
 
-  // The file's name of a weight, wherever it was copied to.
-  static std::string weight_name(const ggml_tensor * weight);
   // What is kept, by weight, of one that a node multiplies plain rows of `size` values by; null for any other node.
   template <typename Kept>
   static Kept * kept_of(const std::unordered_map<std::string, Kept *> & by_weight, const ggml_tensor * node) {
@@ -34,12 +32,9 @@ class ObservingGuest : public ReadingGuest {
     const auto found = by_weight.find(weight_name(node->src[0]));
     return found != by_weight.end() && is_plain(node->src[1], found->second->size) ? found->second : nullptr;
   }
-  // The data of a tensor; `staged` holds it where it lies on another device.
-  static const char * on_host(const ggml_tensor * tensor, std::vector<char> & staged);
 
  private:
   static bool on_node(ggml_tensor * node, bool ask, void * self) noexcept;
-  static bool is_plain(const ggml_tensor * rows, size_t size);
 
   Context::Outcome decode(const llama_batch & batch) final;
   void after_batch(size_t) final { end_graph(); }

@@ -48,6 +48,14 @@ export function tokens(option: string, value: unknown): Int32Array {
   return Int32Array.from(value as number[]);
 }
 
+/** Different blocks of a model that has `count` of them. */
+export function blocks(option: string, value: unknown, count: number): readonly number[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value) || !value.every((block) => Number.isInteger(block) && block >= 0 && block < count)) throw refuse(option, `must be a list of whole numbers from 0 to ${count - 1}`);
+  if (new Set(value).size !== value.length) throw refuse(option, 'must not name a block twice');
+  return value as number[];
+}
+
 /** Added logits by token id, -Infinity included. That the ids lie in the vocabulary is checked where it is known. */
 export function logitBias(option: string, value: unknown): readonly (readonly [id: number, bias: number | null])[] {
   if (value === undefined) return [];

@@ -155,7 +155,8 @@ export class NativeModel implements Model {
     const tokenized = list.map((text) => text instanceof Int32Array);
     const blobs = list.map((text) => (text instanceof Int32Array ? bytesOf(text) : this.#reader.read(guard.text('texts', text), true)));
     const normalize = guard.boolean('normalize', options.normalize) ?? true;
-    const { data, blob } = await this.#start('engine.embed', { normalize, tokenized }, blobs, options).done;
+    const blocks = guard.blocks('blocks', options.blocks, this.info.layers);
+    const { data, blob } = await this.#start('engine.embed', { normalize, tokenized, blocks }, blobs, options).done;
     const { dimensions, tokens } = data as { dimensions: number; tokens: number };
     const all = new Float32Array(blob ?? new ArrayBuffer(0));
     return { embeddings: texts.map((_, index) => all.slice(index * dimensions, (index + 1) * dimensions)), usage: { promptTokens: tokens } };

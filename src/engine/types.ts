@@ -259,8 +259,14 @@ export interface Score {
 }
 
 export interface EmbedOptions {
-  /** To length 1. Default true. */
+  /** To length 1, each vector of a row by itself. Default true. */
   readonly normalize?: boolean | undefined;
+  /**
+   * Blocks, from 0, whose inputs are wanted too: a row is then the embedding, followed for each block by the mean over the
+   * text's tokens of the vectors that its query weights multiply. What lies half way says more of wording and tone than the
+   * last layer, which is trained to compare meanings. Computed in the same pass.
+   */
+  readonly blocks?: readonly number[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -282,7 +288,7 @@ export interface ModelStats {
 }
 
 export interface Embeddings {
-  /** Rows of info.embeddingLength, one for each text. */
+  /** Rows of info.embeddingLength, one for each text; longer where `blocks` were asked for. */
   readonly embeddings: readonly Float32Array[];
   readonly usage: { readonly promptTokens: number };
 }
@@ -313,7 +319,7 @@ export interface Model extends AsyncDisposable {
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): Promise<string>;
   /** A prompt as text or token ids, or messages for the chat template. Errors reach the iteration and `result`. */
   generate(prompt: string | Int32Array | readonly ChatMessage[], options?: GenerateOptions): Generation;
-  /** Rows of info.embeddingLength. Fails with TARA_CONTEXT_FULL, TARA_MODEL_UNSUPPORTED. */
+  /** Rows of info.embeddingLength, longer where `blocks` are asked for. Fails with TARA_CONTEXT_FULL, TARA_MODEL_UNSUPPORTED. */
   embed(text: string | Int32Array, options?: EmbedOptions): Promise<Float32Array>;
   embed(texts: readonly (string | Int32Array)[], options?: EmbedOptions): Promise<Float32Array[]>;
   /** The same with the number of tokens read. */

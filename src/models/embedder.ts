@@ -15,7 +15,7 @@ const SPECIALS = 8;
 /** Vectors that are kept. */
 const REMEMBERED = 2048;
 
-export interface EmbedderOptions {
+export interface ModelSource {
   /** A lease on the model, loaded for contexts of `contextSize` tokens. */
   acquire(path: string, options: { readonly contextSize: number; readonly slots: number }): Promise<Lease>;
 }
@@ -38,65 +38,112 @@ async function fitting(model: Model, text: string): Promise<string> {
   return rest;
 }
 
-/** An embedder over a GGUF file, which is loaded at the first text and leased while it works. Nothing is loaded here. */
-export function createEmbedder(path: string, { acquire }: EmbedderOptions): Embedder {
-  let contextSize: Promise<number> | undefined;
-  /** In order of use, the last used at the end. */
-  const known = new Map<string, Promise<Float32Array>>();
+interface Shape {
+  readonly contextSize: number;
+  readonly blocks: number;
+}
 
-  const readContext = async (): Promise<number> => {
-    const metadata = metadataOf(await readGguf(path));
-    return Math.min(MAX_TOKENS, metadata.number(`${metadata.string('general.architecture')}.context_length`) ?? MAX_TOKENS);
-  };
+async function readShape(path: string): Promise<Shape> {
+  const metadata = metadataOf(await readGguf(path));
+  const number = (key: string) => metadata.number(`${metadata.string('general.architecture')}.${key}`);
+  return { contextSize: Math.min(MAX_TOKENS, number('context_length') ?? MAX_TOKENS), blocks: number('block_count') ?? 0 };
+}
+
+/** A text as the model read it: its embedding, and what entered `blocks`. */
+interface Read {
+  readonly embedding: Float32Array;
+  readonly inputs: ReadonlyMap<number, Float32Array>;
+}
+
+interface Entry {
+  readonly blocks: readonly number[];
+  readonly read: Promise<Read>;
+}
+
+function split(row: Float32Array, blocks: readonly number[]): Read {
+  const width = row.length / (blocks.length + 1);
+  const part = (index: number) => row.slice(index * width, (index + 1) * width);
+  return { embedding: part(0), inputs: new Map(blocks.map((block, index) => [block, part(index + 1)])) };
+}
+
+function join({ embedding, inputs }: Read, blocks: readonly number[]): Float32Array {
+  if (blocks.length === 0) return embedding;
+  const parts = [embedding, ...blocks.map((block) => inputs.get(block) ?? new Float32Array(0))];
+  const row = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  parts.reduce((at, part) => (row.set(part, at), at + part.length), 0);
+  return row;
+}
+
+/** An embedder over a GGUF file, which is loaded at the first text and leased while it works. Nothing is loaded here. */
+export function createEmbedder(path: string, { acquire }: ModelSource): Embedder {
+  let shape: Promise<Shape> | undefined;
+  /** In order of use, the last used at the end. */
+  const known = new Map<string, Entry>();
+  /** All that anybody looks at, so that a text is computed once, whoever asks first. */
+  const looked = new Set<number>();
+
+  const shapeOf = (): Promise<Shape> =>
+    (shape ??= readShape(path).catch((error: unknown) => {
+      shape = undefined;
+      throw error;
+    }));
 
   async function withModel<T>(work: (model: Model) => Promise<T>): Promise<T> {
-    contextSize ??= readContext();
-    const size = await contextSize.catch((error: unknown) => {
-      contextSize = undefined;
-      throw error;
-    });
-    using lease = await acquire(path, { contextSize: size, slots: 1 });
+    using lease = await acquire(path, { contextSize: (await shapeOf()).contextSize, slots: 1 });
     if (!lease.model.info.embeds) throw new TaraError('TARA_MODEL_UNSUPPORTED', { path, reason: 'it gives no embeddings' });
     return await work(lease.model);
   }
 
   /** A text of no words points nowhere. */
-  const embedAll = (texts: readonly string[]): Promise<readonly Float32Array[]> =>
+  const readAll = (texts: readonly string[], blocks: readonly number[]): Promise<readonly Read[]> =>
     withModel(async (model) => {
       const parts: string[] = [];
       for (const text of texts) parts.push(await fitting(model, text));
-      const rows = await model.embed(parts.filter((part) => part !== ''));
+      const rows = await model.embed(parts.filter((part) => part !== ''), { blocks });
       const next = rows.values();
-      return parts.map((part) => (part === '' ? undefined : next.next().value) ?? new Float32Array(model.info.embeddingLength));
+      return parts.map((part) => split((part === '' ? undefined : next.next().value) ?? new Float32Array(model.info.embeddingLength * (blocks.length + 1)), blocks));
     });
 
   /** Starts all of them as one job; each text then has its own promise, which goes when it fails. */
   function remember(texts: ReadonlyMap<string, string>): void {
-    const rows = embedAll([...texts.values()]);
+    const blocks = [...looked];
+    const reads = readAll([...texts.values()], blocks);
     [...texts.keys()].forEach((key, index) => {
-      const row = rows.then((all) => all[index] ?? new Float32Array(0));
-      row.catch(() => known.delete(key));
-      known.set(key, row);
+      const read = reads.then((all) => all[index] as Read);
+      const entry = { blocks, read };
+      read.catch(() => {
+        if (known.get(key) === entry) known.delete(key);
+      });
+      known.set(key, entry);
     });
+  }
+
+  async function blocksAt(depths: readonly number[]): Promise<readonly number[]> {
+    const { blocks } = await shapeOf();
+    return depths.map((depth) => Math.max(0, Math.min(blocks - 1, Math.floor(depth * blocks))));
+  }
+
+  async function rowsOf(texts: readonly string[], blocks: readonly number[]): Promise<readonly Float32Array[]> {
+    for (const block of blocks) looked.add(block);
+    const wanted = texts.map(normalise).map((text) => ({ text, key: keyOf(text) }));
+    const complete = (entry: Entry | undefined) => entry !== undefined && blocks.every((block) => entry.blocks.includes(block));
+    const missing = new Map(wanted.filter(({ key }) => !complete(known.get(key))).map(({ text, key }) => [key, text]));
+    if (missing.size > 0) remember(missing);
+    const rows = wanted.map(({ key }) => {
+      const entry = known.get(key) as Entry;
+      known.delete(key);
+      known.set(key, entry);
+      return entry.read.then((read) => join(read, blocks));
+    });
+    for (const key of known.keys()) {
+      if (known.size <= REMEMBERED) break;
+      known.delete(key);
+    }
+    return Promise.all(rows);
   }
 
   return {
     dimensions: () => withModel((model) => Promise.resolve(model.info.embeddingLength)),
-    async embed(texts) {
-      const wanted = texts.map(normalise).map((text) => ({ text, key: keyOf(text) }));
-      const missing = new Map(wanted.filter(({ key }) => !known.has(key)).map(({ text, key }) => [key, text]));
-      if (missing.size > 0) remember(missing);
-      const rows = wanted.map(({ key }) => {
-        const row = known.get(key);
-        known.delete(key);
-        if (row !== undefined) known.set(key, row);
-        return row ?? new Float32Array(0);
-      });
-      for (const key of known.keys()) {
-        if (known.size <= REMEMBERED) break;
-        known.delete(key);
-      }
-      return Promise.all(rows);
-    },
+    embed: async (texts, { depths = [] } = {}) => rowsOf(texts, depths.length === 0 ? [] : await blocksAt(depths)),
   };
 }

@@ -4,7 +4,7 @@
  * embedder, which computes the vector of a text once. May import engine, formats, kernel and errors.
  */
 export { createBalancer, replicasOf, type BalancedLease, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './balancer.js';
-export { createEmbedder, type EmbedderOptions } from './embedder.js';
+export { createEmbedder, type ModelSource } from './embedder.js';
 export { LOSS_TOKENS, domainLoss, itemTokens, lossTokens, readLossItems, tokenLoss, type DomainLoss, type LossItem, type LossOptions } from './loss.js';
 export { servedDomains, servedIn, type Served, type ServedFile } from './served.js';
 export { holdTarget, servedFiles, type Plugins } from './target.js';

@@ -104,7 +104,40 @@ describe('embed', () => {
     raw.forEach((value, index) => expect(value / length).toBeCloseTo(unit[index] ?? NaN, 5));
   });
 
+  test('what enters a block, as a mean over a text that is read in parts', async () => {
+    const weights = new Map<string, Float32Array>();
+    const path = await writeTinyModel(join(folder.path, 'seen.gguf'), {
+      seed: 3, contextLength: 512,
+      change(name, values) {
+        if (name === 'blk.0.attn_norm.weight') values.forEach((_, d) => (values[d] = 1 + d / 64));
+        weights.set(name, values.slice());
+      },
+    });
+    const seen = await engine.load(path, { slots: 1 });
+    const text = 'a longer text. '.repeat(20);
+    const ids = [...(await seen.tokenize(text))];
+    expect(ids.length).toBeGreaterThan(256);
+    // llama: an embedding through RMS norm and its weights.
+    const [table = [], norm = []] = [weights.get('token_embd.weight'), weights.get('blk.0.attn_norm.weight')];
+    const mean = new Float64Array(64);
+    for (const id of ids) {
+      const row = [...table.slice(id * 64, (id + 1) * 64)];
+      const scale = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0) / 64 + 1e-5);
+      row.forEach((value, d) => (mean[d] = (mean[d] ?? 0) + ((value / scale) * (norm[d] ?? 0)) / ids.length));
+    }
+    const [row = new Float32Array(0)] = await seen.embed([text], { normalize: false, blocks: [1, 0] });
+    const [alone = new Float32Array(0)] = await seen.embed([text], { normalize: false });
+    expect(row.length).toBe(3 * 64);
+    expect(row.slice(0, 64)).toEqual(alone);
+    row.slice(128).forEach((value, d) => expect(value).toBeCloseTo(mean[d] ?? NaN, 5));
+    const [unit = new Float32Array(0)] = await seen.embed([text], { blocks: [1, 0] });
+    for (const part of [0, 64, 128]) expect(Math.hypot(...unit.slice(part, part + 64))).toBeCloseTo(1, 5);
+  });
+
   test('limits', async () => {
+    for (const blocks of [[-1], [0.5], [999], [0, 0], 'all']) {
+      await expect(model.embed('x', { blocks: blocks as never })).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID', fields: { option: 'blocks' } });
+    }
     expect(await model.embed([])).toEqual([]);
     await expect(model.embed('q'.repeat(513))).rejects.toMatchObject({ code: 'TARA_CONTEXT_FULL' });
     await expect(model.embed([1] as never)).rejects.toMatchObject({ code: 'TARA_OPTION_INVALID' });

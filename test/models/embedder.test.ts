@@ -2,7 +2,7 @@
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createEngine, type Model } from '../../src/engine/index.js';
+import { createEngine, type EmbedOptions, type Model } from '../../src/engine/index.js';
 import type { Embedder } from '../../src/kernel/capabilities/index.js';
 import { createEmbedder, createModelStore, type Lease } from '../../src/models/index.js';
 import { bootHost } from '../../src/boot.js';
@@ -32,9 +32,9 @@ function watched(file = path): Embedder {
         held -= 1;
         lease.release();
       };
-      const embed = (texts: readonly string[]) => {
+      const embed = (texts: readonly string[], options: EmbedOptions) => {
         asked.push(texts);
-        return lease.model.embed(texts);
+        return lease.model.embed(texts, options);
       };
       const { info } = lease.model;
       return { model: { info, embed, tokenize: (...input: Parameters<Model['tokenize']>) => lease.model.tokenize(...input) } as Model, identity: lease.identity, release, [Symbol.dispose]: release };
@@ -69,6 +69,27 @@ describe('an embedder', () => {
     expect(asked).toEqual([['one two'], ['three']]);
   });
 
+  test('looks inside the model where it is asked to, and computes a text once all the same', async () => {
+    const embedder = watched();
+    const depths = [0.9, 0, 0.4];
+    const [row] = await embedder.embed(['one'], { depths });
+    expect(row).toEqual((await model.embed(['one'], { blocks: [1, 0] })).map((both) => Float32Array.from([...both, ...both.slice(128)]))[0]);
+    const [plain] = await embedder.embed(['one']);
+    expect(plain).toEqual(await model.embed('one'));
+    const [, [other]] = await Promise.all([embedder.embed(['two']), embedder.embed(['two'], { depths: [0.5] })]);
+    expect(other?.length).toBe(128);
+    expect(asked).toEqual([['one'], ['two']]);
+    const [blank] = await embedder.embed([''], { depths });
+    expect(blank).toEqual(new Float32Array(4 * 64));
+  });
+
+  test('computes a text again for those who look deeper than anybody before', async () => {
+    const embedder = watched();
+    await embedder.embed(['one']);
+    expect((await embedder.embed(['one'], { depths: [0.5] }))[0]?.length).toBe(128);
+    expect(asked).toEqual([['one'], ['one']]);
+  });
+
   test('reads the beginning of a text that does not fit, and nothing of an empty one', async () => {
     const embedder = watched();
     const [long, blank, broken] = await embedder.embed(['word '.repeat(100_000), ' \n', `${'é'.repeat(500)}\ud800`]);
@@ -92,12 +113,16 @@ describe('the real MiniLM', () => {
   const file = process.env['TARA_EMBEDDING_MODEL'];
 
   test.skipIf(file === undefined)('agrees with a float64 computation of BERT (skipped unless TARA_EMBEDDING_MODEL names its GGUF)', async () => {
-    const { rows } = JSON.parse(await readFile(new URL('../fixtures/minilm-expected.json', import.meta.url), 'utf8')) as { rows: { text: string; tokens: number[]; embedding: number[] }[] };
+    const { rows } = JSON.parse(await readFile(new URL('../fixtures/minilm-expected.json', import.meta.url), 'utf8')) as { rows: { text: string; tokens: number[]; embedding: number[]; inputs: Record<string, number[]> }[] };
     const minilm = await engine.load(file ?? '', { slots: 1, contextSize: 256 });
-    for (const { text, tokens, embedding } of rows) {
+    for (const { text, tokens, embedding, inputs } of rows) {
       expect([...(await minilm.tokenize(text))]).toEqual(tokens);
       const row = await minilm.embed(text);
-      expect(row.reduce((sum, value, index) => sum + value * (embedding[index] ?? 0), 0)).toBeGreaterThan(0.99999);
+      const cosine = (a: Float32Array, b: readonly number[] = []) => a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0);
+      expect(cosine(row, embedding)).toBeGreaterThan(0.99999);
+      const deep = await minilm.embed(text, { blocks: [2, 4] });
+      expect(cosine(deep.slice(384, 768), inputs['2'])).toBeGreaterThan(0.99999);
+      expect(cosine(deep.slice(768), inputs['4'])).toBeGreaterThan(0.99999);
     }
   });
 });
