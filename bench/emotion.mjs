@@ -15,6 +15,7 @@ const { EMOTIONS } = await dist('src/plugin.js');
 const { analyze } = await dist('plugins/emotion/reading/analyze.js');
 const { detectCrisis } = await dist('plugins/emotion/crisis/detect.js');
 const { loadModel } = await dist('plugins/emotion/reading/files.js');
+const { DEPTHS } = await dist('plugins/emotion/reading/vectors.js');
 const { f1 } = await dist('plugins/emotion/training/calibrate.js');
 const { tokens, normalise } = await dist('plugins/emotion/reading/text.js');
 const { configSchema } = await dist('plugins/emotion/config.js');
@@ -39,7 +40,7 @@ if (file) {
 }
 async function vectorsOf(texts) {
   const all = [];
-  for (let from = 0; from < texts.length; from += 256) all.push(...(await embedder.embed(texts.slice(from, from + 256))));
+  for (let from = 0; from < texts.length; from += 256) all.push(...(await embedder.embed(texts.slice(from, from + 256), { depths: DEPTHS })));
   return all;
 }
 
@@ -156,7 +157,7 @@ async function speed() {
   if (!embedder) return { wordsPerTextMs: round((seconds * 1000) / texts.length), wordsTextsPerSecond: Math.round(texts.length / seconds) };
   const fresh = labelled('emotion/xed.train.tsv').slice(0, 300).map(({ text }) => text);
   const begun = performance.now();
-  for (const text of fresh) await analyze(model, text, (await embedder.embed([text]))[0]);
+  for (const text of fresh) await analyze(model, text, (await embedder.embed([text], { depths: DEPTHS }))[0]);
   return { wordsPerTextMs: round((seconds * 1000) / texts.length), wordsTextsPerSecond: Math.round(texts.length / seconds), bothPerTextMs: round((performance.now() - begun) / fresh.length) };
 }
 

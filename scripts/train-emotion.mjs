@@ -34,13 +34,14 @@ const { parseRows } = await dist('plugins/emotion/training/rows.js');
 const { ownSource, crisisRows } = await dist('plugins/emotion/training/own.js');
 const { train } = await dist('plugins/emotion/training/train.js');
 const { saveModel } = await dist('plugins/emotion/reading/files.js');
+const { DEPTHS } = await dist('plugins/emotion/reading/vectors.js');
 
 /** Vectors of many texts, kept in the cache folder under the digest of all of them. */
 function cached(embed, folder) {
   if (folder === undefined) return embed;
   mkdirSync(folder, { recursive: true });
   return async (texts) => {
-    const path = join(folder, `${createHash('sha256').update(JSON.stringify(texts)).digest('hex')}.f32`);
+    const path = join(folder, `${createHash('sha256').update(JSON.stringify([DEPTHS, texts])).digest('hex')}.f32`);
     if (!existsSync(path)) {
       const rows = await embed(texts);
       writeFileSync(path, Buffer.concat(rows.map((row) => Buffer.from(row.buffer, row.byteOffset, row.byteLength))));
@@ -61,17 +62,17 @@ if (options['embedding-model'] !== undefined) {
   const CHUNK = 512;
   embed = cached(async (texts) => {
     const rows = [];
-    for (let from = 0; from < texts.length; from += CHUNK) rows.push(...(await embedder.embed(texts.slice(from, from + CHUNK))));
+    for (let from = 0; from < texts.length; from += CHUNK) rows.push(...(await embedder.embed(texts.slice(from, from + CHUNK), { depths: DEPTHS })));
     return rows;
   }, options.cache);
   close = () => store.close();
 }
 
-const source = (name, expert, gate, thresholds) => ({ name, expert, weight: { labels: 1, gate, thresholds }, rows: parseRows(readFileSync(join(options.data, `${name}.train.tsv`), 'utf8'), name) });
+const source = (name, expert, gate) => ({ name, expert, weight: { labels: 1, gate }, rows: parseRows(readFileSync(join(options.data, `${name}.train.tsv`), 'utf8'), name) });
 let last = '';
 const model = await train({
-  // XED has fewer rows and is read worse: its lines count more where the gate is in doubt, and its F1 where thresholds are chosen.
-  sources: [source('xed', 0, 8, 2), source('goemotions', 1, 1, 1), await ownSource()],
+  // XED has fewer rows and is read worse: its lines count more where the gate is in doubt.
+  sources: [source('xed', 0, 8), source('goemotions', 1, 1), await ownSource()],
   crisis: await crisisRows(),
   embed,
   onProgress(fraction, step) {

@@ -50,9 +50,9 @@ describe.skipIf(encoder === undefined)('the sentence tier (skipped unless TARA_E
       const of = found.filter((_, n) => levels[n] === level).map(({ crisis }) => crisis.level);
       return of.filter(test).length / of.length;
     };
-    expect(share('acute', (said) => said === 'acute')).toBeGreaterThanOrEqual(0.55);
-    expect(share('concern', (said) => said !== 'none')).toBeGreaterThanOrEqual(0.65);
-    expect(share('none', (said) => said !== 'none')).toBeLessThanOrEqual(0.05);
+    expect(share('acute', (said) => said === 'acute')).toBeGreaterThanOrEqual(0.7);
+    expect(share('concern', (said) => said !== 'none')).toBeGreaterThanOrEqual(0.85);
+    expect(share('none', (said) => said !== 'none')).toBeLessThanOrEqual(0.08);
   }, 120_000);
 
   it('reads a chat message', async () => {

@@ -119,7 +119,7 @@ describe('the model', () => {
     const folder = await mkdtemp(join(tmpdir(), 'tara-emotion-'));
     await cp(here('../../plugins/emotion/data'), folder, { recursive: true });
     const at = [pathToFileURL(`${folder}/`)];
-    expect((await loadModel(at)).reading.thresholds).toHaveLength(8);
+    expect((await loadModel(at)).reading.thresholds[0]).toHaveLength(8);
     const bytes = readFileSync(join(folder, 'weights.bin'));
     bytes[1000] = (bytes[1000] ?? 0) ^ 1;
     await writeFile(join(folder, 'weights.bin'), bytes);
@@ -154,7 +154,7 @@ describe('the crisis detector', () => {
     const figures = await crisisFigures(rows(here('emotion-crisis-unseen.tsv')));
     expect(figures.acute).toBeGreaterThanOrEqual(0.27);
     expect(figures.noticed).toBeGreaterThanOrEqual(0.45);
-    expect(figures.falseAlarms).toBeLessThanOrEqual(0.06);
+    expect(figures.falseAlarms).toBeLessThanOrEqual(0.05);
   });
 
   it('lets a sentence vector doubt a rule in a short text only, and words alone no acute rule', async () => {
@@ -167,6 +167,12 @@ describe('the crisis detector', () => {
     expect((await detectCrisis(text, calm, vector)).level).toBe('none');
     expect((await detectCrisis(`${text}. ${'The weather is nice. '.repeat(20)}`, calm, vector)).level).toBe('acute');
     expect((await detectCrisis(text, calm)).level).toBe('acute');
+    const exam = 'Exam question: define what it means when a patient says I want to kill myself';
+    expect((await detectCrisis(exam)).level).toBe('acute');
+    expect((await detectCrisis(exam, calm, vector)).level).toBe('none');
+    const alarmed = { ...calm, head: { ...calm.head, crisis: { ...calm.head.crisis, secondBias: zeros.map((_, level) => (level === 2 ? 40 : 0)) } } };
+    expect((await detectCrisis('Exam question: define a sentence vector', alarmed, vector)).level).toBe('none');
+    expect((await detectCrisis('Please define a vector', alarmed, vector)).level).toBe('acute');
     expect((await detectCrisis(text)).level).toBe('acute');
   });
 

@@ -20,33 +20,46 @@ export interface Estimate {
 /** How much tier (b) counts where both say what dominates: n-grams see little of what stands between the lines. */
 const HEAD_SHARE = 0.75;
 
-/** Probability of each emotion: what each expert says, weighed by the gate. */
-export function mixture(rule: Pick<ReadingRule, 'words' | 'sentence' | 'offset'>, experts: number, words: ArrayLike<number>, sentence?: ArrayLike<number>): number[] {
+/** What the experts say of a text together. */
+export interface Mixture {
+  readonly probabilities: readonly number[];
+  /** Share of each expert: how far the text is written as its corpus is. */
+  readonly gate: readonly number[];
+}
+
+/** The experts' probabilities, weighed by the gate. */
+export function mixture(rule: Pick<ReadingRule, 'words' | 'sentence' | 'offset'>, experts: number, words: ArrayLike<number>, sentence?: ArrayLike<number>): Mixture {
   const heard = rule.words.map((weight, o) => weight * (words[o] ?? 0) + (rule.sentence[o] ?? 0) * (sentence?.[o] ?? 0) + (rule.offset[o] ?? 0));
   const gate = softmax(heard.slice(experts * CLASSES));
-  return EMOTIONS.map((_, c) => gate.reduce((sum, share, e) => sum + share * sigmoid(heard[e * CLASSES + c] ?? 0), 0));
+  return { gate, probabilities: EMOTIONS.map((_, c) => gate.reduce((sum, share, e) => sum + share * sigmoid(heard[e * CLASSES + c] ?? 0), 0)) };
 }
+
+/** Probability of emotion `c` against the experts' thresholds, weighed as the probability is. */
+export const strengthOf = ({ probabilities, gate }: Mixture, thresholds: ReadingRule['thresholds'], c: number): number =>
+  (probabilities[c] ?? 0) / gate.reduce((sum, share, e) => sum + share * (thresholds[e]?.[c] ?? 1), 0);
 
 /** Of each mood, from the probabilities of the eight. */
 export const moodsOf = (map: EmotionModel['moodMap'], probabilities: readonly number[]): number[] =>
   softmax(map.map((row) => row.reduce((sum, weight, c) => sum + weight * (c < CLASSES ? logOdds(probabilities[c] ?? 0) : 1), 0)));
 
-const strengthsOf = (probabilities: readonly number[], { thresholds }: ReadingRule) => probabilities.map((p, c) => p / (thresholds[c] ?? 1));
-
-/** Null for a text without words. `vector` is the text's embedding by the model that the head was trained on. */
+/** Null for a text without words. `vector` is what the model that the head was trained on makes of the text, at DEPTHS too. */
 export function estimate({ experts, linear, moodMap, reading, head }: EmotionModel, text: string, vector?: Float32Array): Estimate | null {
   const words = linearLogits(linear, text);
   if (words === null) return null;
+  const estimated = (said: Mixture, { thresholds }: ReadingRule, moods: readonly number[]): Estimate => ({
+    probabilities: said.probabilities,
+    strengths: EMOTIONS.map((_, c) => strengthOf(said, thresholds, c)),
+    moods,
+  });
   const alone = mixture(reading, experts, words);
-  const moods = moodsOf(moodMap, alone);
-  if (vector === undefined || head === null) return { probabilities: alone, strengths: strengthsOf(alone, reading), moods };
-  const both = mixture(head.reading, experts, words, forward(head.labels, vector));
+  const moods = moodsOf(moodMap, alone.probabilities);
+  if (vector === undefined || head === null) return estimated(alone, reading, moods);
   const felt = softmax(forward(head.mood, vector));
-  return {
-    probabilities: both,
-    strengths: strengthsOf(both, head.reading),
-    moods: moods.map((mood, c) => mood * (1 - HEAD_SHARE) + (felt[c] ?? 0) * HEAD_SHARE),
-  };
+  return estimated(
+    mixture(head.reading, experts, words, forward(head.labels, vector)),
+    head.reading,
+    moods.map((mood, c) => mood * (1 - HEAD_SHARE) + (felt[c] ?? 0) * HEAD_SHARE),
+  );
 }
 
 /** The mood with the largest probability. */

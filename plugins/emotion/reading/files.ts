@@ -75,7 +75,7 @@ export async function saveModel(folder: string, { experts, linear, crisis, moodM
   const encoded = head === null ? null : encodeHead(head);
   const table = ({ buckets, levels, bias }: LinearWeights) => ({ buckets, levels: levels.map((values) => [...values]), bias: [...bias] });
   const meta: ModelMeta = {
-    format: 3,
+    format: 4,
     emotions: [...EMOTIONS],
     experts,
     words: { sha256: sha256Of(weights), emotions: table(linear), crisis: table(crisis), mood: moodMap.map((row) => [...row]), reading },

@@ -23,12 +23,13 @@ export const LEVELS = LEVEL_NAMES.length;
  */
 export const outputsOf = (experts: number): number => experts * (CLASSES + 1);
 
-/** How logits become what is said: each output is words x logit of tier (a) + sentence x logit of tier (b) + offset; a label from its threshold on. */
+/** How logits become what is said: each output is words x logit of tier (a) + sentence x logit of tier (b) + offset; a label from its expert's threshold on. */
 const readingSchema = z.object({
   words: z.array(z.number()),
   sentence: z.array(z.number()),
   offset: z.array(z.number()),
-  thresholds: z.array(z.number().min(0).max(1)).length(CLASSES),
+  /** Of each expert. */
+  thresholds: z.array(z.array(z.number().gt(0).max(1)).length(CLASSES)),
 });
 export type ReadingRule = z.infer<typeof readingSchema>;
 
@@ -37,7 +38,7 @@ const tableSchema = z.object({ buckets: z.int().min(1).max(1 << 24), levels: z.a
 
 export const metaSchema = z
   .object({
-    format: z.literal(3),
+    format: z.literal(4),
     /** In this order everywhere. */
     emotions: z.array(z.string()).refine((names) => names.join() === EMOTIONS.join(), 'the emotions are not in the expected order'),
     experts: z.int().min(1).max(8),
@@ -68,11 +69,12 @@ export const metaSchema = z
     const outputs = outputsOf(experts);
     const rules = [words.reading, ...(head === null ? [] : [head.reading])];
     const lists = [words.emotions.levels, words.emotions.bias, ...rules.flatMap((rule) => [rule.words, rule.sentence, rule.offset])];
+    if (rules.some(({ thresholds }) => thresholds.length !== experts)) return false;
     return lists.every(({ length }) => length === outputs) && [words.crisis.levels, words.crisis.bias].every(({ length }) => length === LEVELS);
   }, 'a list has another length than its outputs');
 export type ModelMeta = z.infer<typeof metaSchema>;
 
-/** Tier (b): three networks over the same sentence vector. */
+/** Tier (b): three networks over the same vectors of a text. */
 export interface Head {
   readonly probe: { readonly text: string; readonly vector: Float32Array };
   readonly labels: Network;

@@ -1,4 +1,6 @@
-/** A network with one hidden layer over a sentence embedding; int8 rows, each with its scale. */
+/** A network with one hidden layer over what an embedding model makes of a text; int8 rows, each with its scale. */
+
+import { rowProduct } from './numbers.js';
 
 export interface Network {
   readonly inputs: number;
@@ -13,18 +15,12 @@ export interface Network {
   readonly secondBias: Float32Array;
 }
 
-function layer(out: Float64Array, bytes: Int8Array, scales: Float32Array, bias: Float32Array, input: ArrayLike<number>): void {
-  const width = input.length;
-  for (let row = 0; row < out.length; row += 1) {
-    let sum = 0;
-    const at = row * width;
-    for (let i = 0; i < width; i += 1) sum += (bytes[at + i] ?? 0) * (input[i] ?? 0);
-    out[row] = sum * (scales[row] ?? 0) + (bias[row] ?? 0);
-  }
+function layer(out: Float64Array, bytes: Int8Array, scales: Float32Array, bias: Float32Array, input: Float32Array | Float64Array): void {
+  for (let row = 0; row < out.length; row += 1) out[row] = rowProduct(bytes, row * input.length, input) * (scales[row] ?? 0) + (bias[row] ?? 0);
 }
 
 /** Logits of a vector of `inputs` numbers; ReLU between the layers. */
-export function forward(network: Network, vector: ArrayLike<number>): Float64Array {
+export function forward(network: Network, vector: Float32Array): Float64Array {
   const hidden = new Float64Array(network.hidden);
   layer(hidden, network.first, network.firstScales, network.firstBias, vector);
   for (let i = 0; i < hidden.length; i += 1) if ((hidden[i] ?? 0) < 0) hidden[i] = 0;

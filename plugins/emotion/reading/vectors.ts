@@ -1,8 +1,14 @@
-/** Sentence vectors for tier (b), where an embedding model is named and it is the one the head was trained on. */
+/** What an embedding model makes of texts, for tier (b), where one is named and it is the one the head was trained on. */
 
 import type { Embedder, Logger } from 'tara-gguf/plugin';
 import type { EmotionModel } from './model.js';
-import { dot } from './numbers.js';
+import { cosine } from './numbers.js';
+
+/**
+ * Tier (b) reads a text's embedding and what the model holds of it at one and two thirds of its depth: the last layer of a
+ * sentence model says what a text is about, the middle ones still how it is said.
+ */
+export const DEPTHS = [1 / 3, 2 / 3];
 
 /** Least cosine to the probe's known vector: quantizing a model keeps it, another model does not. */
 const SAME_MODEL = 0.97;
@@ -13,8 +19,8 @@ export type Vectors = (model: EmotionModel, texts: readonly string[]) => Promise
 async function fits(model: EmotionModel, embedder: Embedder, log: Logger): Promise<boolean> {
   if (model.head === null) return false;
   const { text, vector: known } = model.head.probe;
-  const [vector = new Float32Array(0)] = await embedder.embed([text]);
-  const same = vector.length === known.length && dot(vector, known) >= SAME_MODEL;
+  const [vector = new Float32Array(0)] = await embedder.embed([text], { depths: DEPTHS });
+  const same = vector.length === known.length && cosine(vector, known) >= SAME_MODEL;
   if (!same) log.warn('the embedding model is not the one that the emotion head was trained on: read by words alone', { dimensions: vector.length, wanted: known.length });
   return same;
 }
@@ -28,7 +34,7 @@ export function vectorsFor(embedder: () => Embedder | undefined, log: Logger): V
     try {
       const fit = checked.get(model) ?? fits(model, found, log);
       checked.set(model, fit);
-      return (await fit) ? await found.embed(texts) : [];
+      return (await fit) ? await found.embed(texts, { depths: DEPTHS }) : [];
     } catch (thrown) {
       checked.delete(model);
       log.warn('no sentence vector: read by words alone', { reason: thrown instanceof Error ? thrown.message : String(thrown) });

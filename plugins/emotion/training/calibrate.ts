@@ -1,7 +1,7 @@
 /** What turns logits into words, chosen on rows that no weight was trained on: calibration, thresholds, and the map of tier (a) to moods. */
 
 import { EMOTIONS } from 'tara-gguf/plugin';
-import { mixture } from '../reading/estimate.js';
+import { mixture, strengthOf, type Mixture } from '../reading/estimate.js';
 import { MOODS, outputsOf, type ReadingRule } from '../reading/model.js';
 import { logOdds, sigmoid, softmax } from '../reading/numbers.js';
 import type { Source } from './rows.js';
@@ -14,7 +14,6 @@ export interface Judged {
   readonly words: ArrayLike<number>;
   readonly sentence: ArrayLike<number> | undefined;
   readonly labels: readonly number[];
-  /** Thresholds serve every source alike. */
   readonly expert: number;
   readonly weight: Source['weight'];
 }
@@ -88,20 +87,41 @@ function chooseBlend(rows: readonly Judged[], experts: number): Pick<ReadingRule
   return { words: chosen.map(({ words }) => words), sentence: chosen.map(({ sentence }) => sentence), offset: chosen.map(({ offset }) => offset) };
 }
 
-/** Calibrated weights of the tiers, and for each emotion the threshold with the best weighted sum of F1 over the sources. */
+/** Thresholds that are tried. */
+const STEPS = Array.from({ length: 68 }, (_, step) => (step + 3) / 100);
+/** F1 hardly changes around its best, and where exactly it is best is chance: the mean of all thresholds that come this near is taken. */
+const NEAR_BEST = 0.98;
+/** Each expert's threshold shifts what is best for the others. */
+const ROUNDS = 3;
+
+function nearBest(scoreOf: (threshold: number) => number): number {
+  const scores = STEPS.map(scoreOf);
+  const least = Math.max(...scores) * NEAR_BEST;
+  const good = STEPS.filter((_, i) => (scores[i] as number) >= least);
+  return round(good.reduce((sum, threshold) => sum + threshold, 0) / good.length);
+}
+
+/** For each expert and emotion the threshold with the best F1 on the rows of its source, weighed with the others' by the gate. */
+function chooseThresholds(rows: readonly (Judged & Mixture)[], experts: number): number[][] {
+  const chosen = Array.from({ length: experts }, () => EMOTIONS.map(() => 0.2));
+  for (let turn = 0; turn < ROUNDS * experts; turn += 1) {
+    const own = rows.filter(({ expert }) => expert === turn % experts);
+    EMOTIONS.forEach((_, c) => {
+      const labels = own.map((row) => row.labels[c] ?? 0);
+      const of = chosen[turn % experts] as number[];
+      of[c] = nearBest((threshold) => {
+        of[c] = threshold;
+        return f1(own.map((row) => strengthOf(row, chosen, c) >= 1), labels);
+      });
+    });
+  }
+  return chosen;
+}
+
+/** Calibrated weights of the tiers, and thresholds. */
 export function chooseRule(rows: readonly Judged[], experts: number): ReadingRule {
   const found = chooseBlend(rows, experts);
-  const read = rows.map(({ words, sentence, labels, expert, weight }) => ({ probabilities: mixture(found, experts, words, sentence), labels, expert, weight }));
-  const thresholds = EMOTIONS.map((_, c) => {
-    const parts = Array.from({ length: experts }, (_part, of) => read.filter(({ expert }) => expert === of));
-    let best = { threshold: 0.5, sum: -1 };
-    for (let step = 5; step <= 60; step += 1) {
-      const sum = parts.reduce((total, part) => total + (part[0]?.weight.thresholds ?? 0) * f1(part.map(({ probabilities }) => (probabilities[c] ?? 0) >= step / 100), part.map(({ labels }) => labels[c] ?? 0)), 0);
-      if (sum > best.sum) best = { threshold: step / 100, sum };
-    }
-    return best.threshold;
-  });
-  return { ...found, thresholds };
+  return { ...found, thresholds: chooseThresholds(rows.map((row) => ({ ...row, ...mixture(found, experts, row.words, row.sentence) })), experts) };
 }
 
 /** Index of the only emotion, of neutral where there is none; undefined for a row of several. */
@@ -124,7 +144,7 @@ const MAP_RATE = 0.5;
 export function fitMoodMap(rows: readonly Judged[], rule: ReadingRule, experts: number): number[][] {
   const known = rows.flatMap(({ words, labels }) => {
     const mood = moodOf(labels);
-    return mood === undefined ? [] : [{ inputs: [...mixture(rule, experts, words).map(logOdds), 1], mood }];
+    return mood === undefined ? [] : [{ inputs: [...mixture(rule, experts, words).probabilities.map(logOdds), 1], mood }];
   });
   const weights = balance(known.map(({ mood }) => mood));
   const map = Array.from({ length: MOODS }, () => new Array<number>(EMOTIONS.length + 1).fill(0));

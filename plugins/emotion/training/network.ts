@@ -1,11 +1,11 @@
 /** Tier (b): a small network over sentence embeddings, by AdamW (Loshchilov & Hutter 2019) with dropout and a rate that falls to 0. */
 
 import type { Network } from '../reading/network.js';
-import { sigmoid, softmax } from '../reading/numbers.js';
+import { rowProduct, sigmoid, softmax } from '../reading/numbers.js';
 import { randomFrom, shuffle } from './random.js';
 
 export interface Example {
-  /** A unit vector. */
+  /** Of vectors of length 1, one after the other. */
   readonly vector: Float32Array;
   /** Wanted probability of each output. */
   readonly wanted: readonly number[];
@@ -24,7 +24,8 @@ export interface NetworkShape {
 const BATCH = 64;
 const RATE = 1e-3;
 const DECAY = 1e-2;
-const DROPOUT = 0.5;
+/** Shares of the inputs and of the hidden units that are left out. */
+const DROPOUT = { input: 0.2, hidden: 0.5 };
 const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 const SEED = 2718;
 /** Components of a unit vector are small; scaled up, the first layer learns at the rate of the second. */
@@ -68,24 +69,18 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
   const scaled = examples.map(({ vector }) => vector.map((value) => value * SCALE));
   const order = examples.map((_, index) => index);
   const batches = Math.ceil(order.length / BATCH);
-  const [active, error, back] = [new Float64Array(hidden), new Float64Array(outputs), new Float64Array(hidden)];
+  const [x, active, error, back] = [new Float32Array(inputs), new Float64Array(hidden), new Float64Array(outputs), new Float64Array(hidden)];
 
   const learn = (index: number, share: number): void => {
     const { wanted, weights } = examples[index] as Example;
-    const x = scaled[index] as Float32Array;
+    scaled[index]?.forEach((value, i) => (x[i] = random() < DROPOUT.input ? 0 : value / (1 - DROPOUT.input)));
     for (let h = 0; h < hidden; h += 1) {
       active[h] = 0;
-      if (random() < DROPOUT) continue;
-      let sum = firstBias.value[h] as number;
-      const at = h * inputs;
-      for (let i = 0; i < inputs; i += 1) sum += (first.value[at + i] as number) * (x[i] as number);
-      if (sum > 0) active[h] = sum / (1 - DROPOUT);
+      if (random() < DROPOUT.hidden) continue;
+      const sum = (firstBias.value[h] as number) + rowProduct(first.value, h * inputs, x);
+      if (sum > 0) active[h] = sum / (1 - DROPOUT.hidden);
     }
-    for (let o = 0; o < outputs; o += 1) {
-      let sum = secondBias.value[o] as number;
-      for (let h = 0; h < hidden; h += 1) sum += (second.value[o * hidden + h] as number) * (active[h] as number);
-      error[o] = sum;
-    }
+    for (let o = 0; o < outputs; o += 1) error[o] = (secondBias.value[o] as number) + rowProduct(second.value, o * hidden, active);
     const said = loss === 'sigmoid' ? Array.from(error, sigmoid) : softmax(error);
     back.fill(0);
     for (let o = 0; o < outputs; o += 1) {
@@ -101,7 +96,7 @@ export async function trainNetwork(examples: readonly Example[], { hidden, outpu
     }
     for (let h = 0; h < hidden; h += 1) {
       if (active[h] === 0) continue;
-      const wrong = (back[h] as number) / (1 - DROPOUT);
+      const wrong = (back[h] as number) / (1 - DROPOUT.hidden);
       firstBias.gradient[h] = (firstBias.gradient[h] as number) + wrong;
       const at = h * inputs;
       for (let i = 0; i < inputs; i += 1) first.gradient[at + i] = (first.gradient[at + i] as number) + wrong * (x[i] as number);

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { embedder, TaraError, type CommandContext, type CommandResult } from 'tara-gguf/plugin';
 import { saveModel } from '../reading/files.js';
+import { DEPTHS } from '../reading/vectors.js';
 import { crisisRows, ownSource } from './own.js';
 import { parseRows, type Source } from './rows.js';
 import { train } from './train.js';
@@ -18,7 +19,7 @@ async function sourceOf(path: string): Promise<Source> {
   if (!found.isFile() || found.size > MOST_BYTES) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: found.isFile() ? `longer than ${MOST_BYTES} bytes` : 'it is no file' });
   const rows = parseRows(await readFile(path, 'utf8'), path);
   if (rows.length < LEAST_ROWS) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: `it has ${rows.length} rows; at least ${LEAST_ROWS} are needed` });
-  return { name: basename(path), expert: 0, weight: { labels: 1, gate: 1, thresholds: 1 }, rows };
+  return { name: basename(path), expert: 0, weight: { labels: 1, gate: 1 }, rows };
 }
 
 export async function trainOwn({ options, use, signal, progress }: CommandContext): Promise<CommandResult> {
@@ -34,7 +35,7 @@ export async function trainOwn({ options, use, signal, progress }: CommandContex
   const model = await train({
     sources: [...sources, await ownSource()],
     crisis: await crisisRows(),
-    embed: vectors === undefined ? undefined : (texts) => vectors.embed(texts),
+    embed: vectors === undefined ? undefined : (texts) => vectors.embed(texts, { depths: DEPTHS }),
     onProgress: (fraction, step) => sink.report(fraction, step),
     signal,
   });

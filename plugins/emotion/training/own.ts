@@ -28,7 +28,7 @@ async function wordRows(): Promise<Row[]> {
 /** They are few, so each counts much. */
 export async function ownSource(): Promise<Source> {
   const rows = [...parseRows(await read('own-lines.tsv'), 'own-lines.tsv'), ...(await wordRows())];
-  return { name: 'own', expert: undefined, weight: { labels: 3, gate: 0, thresholds: 0 }, rows };
+  return { name: 'own', expert: undefined, weight: { labels: 3, gate: 0 }, rows };
 }
 
 export const crisisRows = async (): Promise<CrisisRow[]> =>

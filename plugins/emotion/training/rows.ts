@@ -14,8 +14,8 @@ export interface Source {
   readonly rows: readonly Row[];
   /** The expert that learns this convention, from 0; undefined for lines of our own, which every expert learns. They are too few to choose thresholds on. */
   readonly expert: number | undefined;
-  /** How much one row counts for an expert beside rows of other kinds and for the gate, where it makes up for a source's size; how much the source's F1 counts where thresholds are chosen. */
-  readonly weight: { readonly labels: number; readonly gate: number; readonly thresholds: number };
+  /** How much one row counts for an expert beside rows of other kinds and for the gate, where it makes up for a source's size. */
+  readonly weight: { readonly labels: number; readonly gate: number };
 }
 
 const isEmotion = (label: string): label is EmotionName => (EMOTIONS as readonly string[]).includes(label);

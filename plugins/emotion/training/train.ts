@@ -32,10 +32,10 @@ export interface TrainOptions {
 const HELD_OUT = 5;
 /** Of both word tables together, with two experts 983 kB. */
 const BUCKETS = { emotions: 105_000, crisis: 15_000 };
-/** How much a row of another convention counts for an expert: it shows words, if not what is made of them. */
-const STRANGER = 0.2;
+/** How much a row of another convention counts for an expert: to tier (a) it shows words, if not what is made of them. */
+const STRANGER = { words: 0.2, sentence: 0 };
 /** Hidden units of the networks. */
-const HIDDEN = { labels: 256, mood: 128, crisis: 128 };
+const HIDDEN = { labels: 384, mood: 128, crisis: 128 };
 const EPOCHS = 8;
 /** A row of our own counts this much more where it tells what dominates: only these rows were written to be clear. */
 const OWN_MOOD = 8;
@@ -56,11 +56,11 @@ interface Prepared {
 const alike = (count: number, value: number): number[] => new Array<number>(count).fill(value);
 
 /** What a row teaches each output: its labels to every expert, and to the gate whose row it is. */
-function lesson({ labels }: Row, { expert, weight }: Source, experts: number): Pick<LinearExample, 'wanted' | 'weights'> {
+function lesson({ labels }: Row, { expert, weight }: Source, experts: number, stranger: number): Pick<LinearExample, 'wanted' | 'weights'> {
   const each = Array.from({ length: experts }, (_, e) => e);
   return {
     wanted: [...each.flatMap(() => labels), ...each.map((e) => Number(e === expert))],
-    weights: [...each.flatMap((e) => alike(CLASSES, weight.labels * (expert === undefined || expert === e ? 1 : STRANGER))), ...each.map(() => weight.gate)],
+    weights: [...each.flatMap((e) => alike(CLASSES, weight.labels * (expert === undefined || expert === e ? 1 : stranger))), ...each.map(() => weight.gate)],
   };
 }
 
@@ -82,7 +82,7 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
   const all: Prepared[] = [];
   for (const source of sources) {
     const vectors = await embed?.(source.rows.map(({ text }) => plain(text)));
-    source.rows.forEach((row, index) => all.push({ row, source, example: { features: featuresOf(row.text, BUCKETS.emotions), ...lesson(row, source, experts) }, vector: vectors?.[index] }));
+    source.rows.forEach((row, index) => all.push({ row, source, example: { features: featuresOf(row.text, BUCKETS.emotions), ...lesson(row, source, experts, STRANGER.words) }, vector: vectors?.[index] }));
   }
   const tuning = new Set(all.filter(({ source }) => source.expert !== undefined).filter((_, index) => index % HELD_OUT === 0));
   const kept = all.filter((item) => !tuning.has(item));
@@ -110,18 +110,18 @@ export async function train({ sources, crisis, embed, onProgress, signal }: Trai
   };
   if (embed === undefined) return model;
 
-  const trialLabels = await labelNetwork(kept, outputs, stepper('labels', 0.42, 0.6));
-  const labels = await labelNetwork(all, outputs, stepper('labels', 0.6, 0.8));
+  const trialLabels = await labelNetwork(kept, experts, stepper('labels', 0.42, 0.6));
+  const labels = await labelNetwork(all, experts, stepper('labels', 0.6, 0.8));
   const mood = await trainNetwork(moodExamples(all), { hidden: HIDDEN.mood, outputs: MOODS, loss: 'softmax', epochs: EPOCHS }, stepper('mood', 0.8, 0.95));
   const danger = await trainNetwork(await crisisExamples(all, crisis, embed), { hidden: HIDDEN.crisis, outputs: LEVELS, loss: 'softmax', epochs: CRISIS_EPOCHS }, stepper('crisis', 0.95, 1));
   const [probe = new Float32Array(labels.inputs)] = await embed([PROBE]);
   return { ...model, head: { probe: { text: PROBE, vector: probe }, labels, mood, crisis: danger, reading: chooseRule(judged(trial, trialLabels), experts) } };
 }
 
-const labelNetwork = (items: readonly Prepared[], outputs: number, breathe: (done: number) => Promise<void>): Promise<Network> =>
+const labelNetwork = (items: readonly Prepared[], experts: number, breathe: (done: number) => Promise<void>): Promise<Network> =>
   trainNetwork(
-    items.flatMap(({ example: { wanted, weights }, vector }): Example[] => (vector === undefined ? [] : [{ vector, wanted, weights }])),
-    { hidden: HIDDEN.labels, outputs, loss: 'sigmoid', epochs: EPOCHS },
+    items.flatMap(({ row, source, vector }): Example[] => (vector === undefined ? [] : [{ vector, ...lesson(row, source, experts, STRANGER.sentence) }])),
+    { hidden: HIDDEN.labels, outputs: outputsOf(experts), loss: 'sigmoid', epochs: EPOCHS },
     breathe,
   );
 
