@@ -1,6 +1,6 @@
 /** Emotion, router, model and hooks in the order that DESIGN gives a chat message. */
 import type { Chunk, GenerateOptions, GenerationResult } from '../engine/index.js';
-import { EMOTIONS, type Crisis, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities/index.js';
+import { EMOTIONS, type Crisis, type DomainCandidate, type Embedder, type Emotion, type EmotionAnalysis, type RouteDecision, type Router } from '../kernel/capabilities/index.js';
 import type { ChatMessage, ChatPromptValue } from '../kernel/hook-table.js';
 import type { HookAnswer, HookCaller } from '../kernel/services.js';
 import type { Lease } from '../models/index.js';
@@ -36,8 +36,8 @@ export interface ChatRequest {
   readonly messages: readonly ChatMessage[];
   /** Skips the router. */
   readonly domain?: string;
-  /** The domains that a model here can answer for. */
-  readonly domains?: readonly string[];
+  /** The domains that a model here can answer for: names, or what is known of them. */
+  readonly domains?: readonly (string | DomainCandidate)[];
   readonly userId?: string;
   readonly generate?: GenerateOptions;
   /** Asks all domains that the router finds as good as equal, and gives the answer that the others are nearest to. */
@@ -125,7 +125,7 @@ export function createChat(services: ChatServices): Chat {
     const route = await router.route(question, {
       ...options,
       ...(analysis ? { emotion: analysis } : {}),
-      ...(request.domains ? { candidates: request.domains.map(speeds.candidate) } : {}),
+      ...(request.domains ? { candidates: request.domains.map((domain) => speeds.candidate(typeof domain === 'string' ? { name: domain } : domain)) } : {}),
     });
     return { analysis, route, domain: route.domain };
   }

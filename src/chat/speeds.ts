@@ -11,7 +11,8 @@ export interface Speeds {
   asked(domain: string): () => void;
   /** Tokens a second of an answer. */
   answered(domain: string, tokensPerSecond: number): void;
-  candidate(domain: string): DomainCandidate;
+  /** What is known of a domain, with these. */
+  candidate(known: DomainCandidate): DomainCandidate;
 }
 
 export function createSpeeds(): Speeds {
@@ -28,9 +29,9 @@ export function createSpeeds(): Speeds {
       const before = speeds.get(domain) ?? tokensPerSecond;
       speeds.set(domain, before + NEWEST * (tokensPerSecond - before));
     },
-    candidate(domain) {
-      const speed = speeds.get(domain);
-      return speed === undefined ? { name: domain } : { name: domain, tokensPerSecond: Math.round(STEP ** Math.round(Math.log(speed) / Math.log(STEP))), queue: active.get(domain) ?? 0 };
+    candidate(known) {
+      const speed = speeds.get(known.name);
+      return speed === undefined ? known : { ...known, tokensPerSecond: Math.round(STEP ** Math.round(Math.log(speed) / Math.log(STEP))), queue: active.get(known.name) ?? 0 };
     },
   };
 }

@@ -4,7 +4,7 @@ import { createEngine, type GenerateOptions, type LoadOptions } from '../engine/
 import { TaraError } from '../errors.js';
 import { CAPABILITIES, embedder } from '../kernel/capabilities/index.js';
 import type { ChatMessage } from '../kernel/hook-table.js';
-import { createModelStore, servedDomains, servedIn, type ServedFile } from '../models/index.js';
+import { createModelStore, servedCandidates, servedIn, type ServedFile } from '../models/index.js';
 import type { CoreContext } from './context.js';
 
 export interface Turn {
@@ -47,7 +47,7 @@ export async function openChatSession(context: CoreContext, files: readonly Serv
   const host = await context.plugins();
   const engine = createEngine();
   const models = createModelStore(engine, options.memory === undefined ? {} : { budgetBytes: options.memory, idleBytes: options.memory });
-  const domains = servedDomains(files);
+  const domains = servedCandidates(files);
   const acquire = async (domain: string, signal?: AbortSignal): Promise<DomainLease> => {
     const served = servedIn(files, domain);
     if (!served) throw new TaraError('TARA_INTERNAL', { reason: 'no file to answer from' });

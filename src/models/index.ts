@@ -6,7 +6,7 @@
 export { createBalancer, replicasOf, type BalancedLease, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './balancer.js';
 export { createEmbedder, type ModelSource } from './embedder.js';
 export { LOSS_TOKENS, domainLoss, itemTokens, lossTokens, readLossItems, tokenLoss, type DomainLoss, type LossItem, type LossOptions } from './loss.js';
-export { servedDomains, servedIn, type Served, type ServedFile } from './served.js';
+export { servedCandidates, servedDomains, servedIn, type Served, type ServedFile } from './served.js';
 export { holdTarget, servedFiles, type Plugins } from './target.js';
 export { createModelStore, type AcquireOptions, type Lease, type ModelStore, type ModelStoreOptions } from './store.js';
 export { bitsPerByte, textBits, type TextBits } from './bits.js';

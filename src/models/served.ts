@@ -1,4 +1,5 @@
 /** Which of a build's or a release's files answer in a domain, whatever their layout. */
+import type { DomainCandidate } from '../kernel/capabilities/index.js';
 
 export interface ServedFile {
   readonly path: string;
@@ -15,6 +16,8 @@ export interface ServedGroup {
   readonly id: string;
   /** The domains that it answers for. */
   readonly domains: readonly string[];
+  /** How well its domains were trained, 0..1, where that was stated. */
+  readonly quality?: Readonly<Record<string, number>>;
 }
 
 export interface Served {
@@ -48,3 +51,10 @@ export function servedIn(all: readonly ServedFile[], domain: string): Served | u
 
 /** The domains that some file or release is for, in order. */
 export const servedDomains = (files: readonly ServedFile[]): string[] => [...new Set(files.flatMap(({ domain, release }) => [...(domain === null ? [] : [domain]), ...release?.domains ?? []]))];
+
+/** Those domains as the router chooses among them: of several releases the first that answers for a domain speaks for it. */
+export const servedCandidates = (files: readonly ServedFile[]): DomainCandidate[] =>
+  servedDomains(files).map((name) => {
+    const quality = files.find(({ release }) => release?.domains.includes(name))?.release?.quality?.[name];
+    return quality === undefined ? { name } : { name, quality };
+  });

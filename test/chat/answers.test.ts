@@ -171,12 +171,13 @@ describe('sentences before a reply', () => {
   });
 });
 
-it('the router is told how fast the domains answered, and how many wait', async () => {
+it('the router is told what is known of the domains: how fast they answered, how many wait, and what the caller knows', async () => {
   const told: RouteOptions['candidates'][] = [];
   const router: Router = { route: (text, options) => (told.push(options?.candidates), Promise.resolve({ text, domain: 'a', confidence: 1, scores: {}, fallback: null, crisis: { level: 'none', reasons: [] } })) };
   const { state, ask } = chatOf({ router, answers: undefined });
-  const domains = ['a', 'b'];
+  const domains = ['a', { name: 'b', quality: 0.8 }];
   await ask('hm', { domains });
+  expect(told[0]).toEqual([{ name: 'a' }, { name: 'b', quality: 0.8 }]);
   state.speed = 40;
   await ask('hm', { domains });
   await ask('hm', { domains });

@@ -1,6 +1,6 @@
 /** Which files answer in a domain, in each layout. */
 import { describe, expect, test } from 'vitest';
-import { servedDomains, servedIn, type ServedFile } from '../../src/models/index.js';
+import { servedCandidates, servedDomains, servedIn, type ServedFile } from '../../src/models/index.js';
 
 const file = (path: string, role: ServedFile['role'], domain: string | null = null): ServedFile => ({ path, role, domain });
 
@@ -24,6 +24,12 @@ describe('servedIn', () => {
     const files = [file('h', 'model', 'health'), file('l', 'model', 'law')];
     expect(servedIn(files, 'law')).toEqual({ path: 'l', adapters: {}, use: {} });
     expect(servedIn(files, 'none')).toEqual({ path: 'h', adapters: {}, use: {} });
+  });
+
+  test('several releases: the first that answers for a domain speaks for it', () => {
+    const of = (id: string, quality: Record<string, number>): ServedFile => ({ ...file(id, 'model'), release: { id, domains: Object.keys(quality), quality } });
+    const files = [of('r2', { law: 0.5 }), of('r1', { law: 0.9, health: 0.7 }), file('o', 'model', 'own')];
+    expect(servedCandidates(files)).toEqual([{ name: 'law', quality: 0.5 }, { name: 'health', quality: 0.7 }, { name: 'own' }]);
   });
 
   test('nothing without a model', () => {

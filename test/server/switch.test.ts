@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => host.stop());
 
 /** Deploys a model that says a text for ever. */
-async function deploy(target: string, text: string, domains: readonly string[] = ['health'], phase = 1): Promise<string> {
+async function deploy(target: string, text: string, domains: readonly (string | { readonly name: string; readonly quality: number | null })[] = ['health'], phase = 1): Promise<string> {
   const dir = join(folder.path, `${text}-${phase}`);
   await mkdir(dir, { recursive: true });
   const path = await writeChainModel(join(dir, `phase-${phase}.gguf`), text, { loop: true });
@@ -111,6 +111,23 @@ describe('auto and domains', () => {
     expect(models.data.map(({ id }) => id)).toEqual(['default', 'auto', 'domain:business', 'domain:healthcare', 'phase-2.gguf', 'phase-1.gguf']);
     expect((await chat(server, 'domain:sailing', 'Hello')).status).toBe(404);
     expect((await chat(server, 'auto', 'Hello', { n: 2 })).status).toBe(400);
+  });
+
+  it('are chosen by the quality that was stated of them, too', async () => {
+    const place = target();
+    await deploy(place, 'abc', [{ name: 'healthcare', quality: 0.9 }, { name: 'education', quality: null }], 1);
+    await deploy(place, 'xyz', [{ name: 'business', quality: 0.3 }, { name: 'creative', quality: 7 }], 2);
+    const server = await start(place, { plugins: host });
+    const quality = async (text: string, domain: string, more: object = {}) => {
+      const { scores } = (await (await post(server, '/v1/route', { text, ...more })).json()) as { scores: Record<string, { quality: number }> };
+      return scores[domain]?.quality;
+    };
+    expect(await quality('The doctor prescribed tablets for my knee', 'healthcare')).toBeCloseTo(0.9, 2);
+    const money = 'How do we raise the revenue and profit of our sales team this quarter?';
+    expect(await quality(money, 'business')).toBeCloseTo(0.3, 2);
+    expect(await quality(money, 'business', { domains: ['business', 'law'] })).toBeCloseTo(0.3, 2);
+    // Out of range is not stated: the mean of the others.
+    expect(await quality('Write a short poem and a story about the sea, with vivid characters', 'creative')).toBeCloseTo(0.6, 2);
   });
 
   it('answer a crisis before any model, and count it', async () => {

@@ -71,7 +71,7 @@ export async function chatAnswers(service: Service, serving: Serving, { domain }
   const events = service.chatOf(serving).reply({
     messages, generate,
     ...(domain === undefined ? {} : { domain }),
-    ...(serving.domains.length === 0 ? {} : { domains: serving.domains }),
+    ...(serving.candidates.length === 0 ? {} : { domains: serving.candidates }),
     ...(userId === undefined ? {} : { userId }),
     ...(signal && { signal }),
   })[Symbol.asyncIterator]();

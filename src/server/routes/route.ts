@@ -23,10 +23,11 @@ export default endpoint<z.infer<typeof body>>({
   async handle({ body: { text, domains, user }, service }) {
     const { router, emotion, rotation } = service;
     if (!router) throw new TaraError('TARA_CAPABILITY_MISSING', { capability: CAPABILITIES.router.name });
-    const names = domains ?? rotation.current.domains;
+    const served = rotation.current.candidates;
+    const candidates = domains?.map((name) => served.find((candidate) => candidate.name === name) ?? { name }) ?? served;
     const options = user == null ? {} : { userId: user };
     const analysis = emotion ? await emotion.analyze(text) : undefined;
-    const route = await router.route(text, { ...options, ...(analysis && { emotion: analysis }), ...(names.length === 0 ? {} : { candidates: names.map((name) => ({ name })) }) });
+    const route = await router.route(text, { ...options, ...(analysis && { emotion: analysis }), ...(candidates.length === 0 ? {} : { candidates }) });
     return {
       domain: route.domain, confidence: route.confidence, fallback: route.fallback, scores: { ...route.scores },
       contenders: [...route.contenders ?? []], crisis: { level: route.crisis.level, reasons: [...route.crisis.reasons] },

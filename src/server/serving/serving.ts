@@ -3,8 +3,8 @@ import { basename } from 'node:path';
 import type { DomainLease } from '../../chat/index.js';
 import type { Engine, Model } from '../../engine/index.js';
 import { TaraError } from '../../errors.js';
-import type { ReaderLease } from '../../kernel/capabilities/index.js';
-import { createBalancer, createModelStore, replicasOf, servedDomains, servedIn, type BalancedLease, type Lease, type ReplicaState, type ServedFile } from '../../models/index.js';
+import type { DomainCandidate, ReaderLease } from '../../kernel/capabilities/index.js';
+import { createBalancer, createModelStore, replicasOf, servedCandidates, servedDomains, servedIn, type BalancedLease, type Lease, type ReplicaState, type ServedFile } from '../../models/index.js';
 import type { ModelOptions } from '../options.js';
 
 /** How a model name is answered. */
@@ -26,6 +26,8 @@ export interface Serving {
   readonly releases: readonly string[];
   readonly files: readonly ServedFile[];
   readonly domains: readonly string[];
+  /** The domains as the router chooses among them. */
+  readonly candidates: readonly DomainCandidate[];
   /** The names that /v1/models lists. */
   readonly names: readonly ModelName[];
   /** When it began to be served, in seconds since 1970. */
@@ -107,6 +109,7 @@ export async function openServing(engine: Engine, files: readonly ServedFile[], 
     release: main.releaseId ?? null,
     releases: [...new Set(files.flatMap(({ release }) => (release ? [release.id] : [])))],
     files, domains, names,
+    candidates: servedCandidates(files),
     since: Math.floor(Date.now() / 1000),
     find(name) {
       const found = byId.get(name);
