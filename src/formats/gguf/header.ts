@@ -7,7 +7,7 @@ import { ARRAY_TYPE_ID, type GgufScalarType, ggufTypeBytes, ggufTypeId, isGgufAr
 import { type GgmlTypeName, ggmlType } from './types.js';
 import { oneLine } from '../one-line.js';
 
-/** A plan's metadata entry: 64-bit integers as decimal strings, long arrays as a blob of encoded items. */
+/** A plan's metadata entry: 64-bit integers as decimal strings, -0, infinities and NaN as text too, long arrays as a blob of encoded items. */
 export interface HeaderEntry {
   readonly key: string;
   readonly type: GgufScalarType | 'array';
@@ -37,6 +37,12 @@ const INTEGER_RANGES: Partial<Record<GgufScalarType, readonly [bigint, bigint]>>
   uint32: [0n, 0xffffffffn], int32: [-0x80000000n, 0x7fffffffn],
   uint64: [0n, 2n ** 64n - 1n], int64: [-(2n ** 63n), 2n ** 63n - 1n],
 };
+
+/** Numbers that JSON has no form for, or another: they stand in a plan as text. */
+const NO_JSON_NUMBER = /^(?:NaN|-?Infinity|-0)$/;
+
+const jsonScalar = (value: number | bigint | string | boolean): number | string | boolean =>
+  typeof value === 'bigint' || (typeof value === 'number' && !Number.isFinite(value)) ? String(value) : Object.is(value, -0) ? '-0' : value;
 
 /** Arrays up to this many bytes are listed in a plan; longer ones become blobs. */
 const INLINE_BYTES = 1024;
@@ -110,9 +116,10 @@ function writeScalar(out: Bytes, key: string, type: GgufScalarType, value: unkno
     if (typeof value !== 'boolean') throw refuse(key, 'the value is no boolean');
     buffer.writeUInt8(value ? 1 : 0, at);
   } else if (type === 'float32' || type === 'float64') {
-    if (typeof value !== 'number') throw refuse(key, 'the value is no number');
-    if (type === 'float32') buffer.writeFloatLE(value, at);
-    else buffer.writeDoubleLE(value, at);
+    const number = typeof value === 'string' && NO_JSON_NUMBER.test(value) ? Number(value) : value;
+    if (typeof number !== 'number') throw refuse(key, 'the value is no number');
+    if (type === 'float32') buffer.writeFloatLE(number, at);
+    else buffer.writeDoubleLE(number, at);
   } else {
     const range = INTEGER_RANGES[type];
     if (range === undefined) throw refuse(key, `${type} is no integer type`);
@@ -193,7 +200,7 @@ export function encodeHeader(header: Header, blobs: ReadonlyMap<string, Uint8Arr
 /** A read entry as a plan's entry; the payload of a long array goes into `blobs` under its SHA-256. */
 export function headerEntry(entry: GgufEntry, blobs: Map<string, Uint8Array>): HeaderEntry {
   const { key, type, value } = entry;
-  if (!isGgufArray(value)) return { key, type, value: typeof value === 'bigint' ? String(value) : value };
+  if (!isGgufArray(value)) return { key, type, value: jsonScalar(value) };
   // What is listed must survive JSON: NaN, and text that is no UTF-8, have to stay bytes.
   const exact = value.bytes.length <= INLINE_BYTES && (value.of === 'string'
     ? [...stringBytes(value.bytes)].every((item) => isUtf8(item))
