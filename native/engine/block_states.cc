@@ -22,7 +22,7 @@ std::vector<std::vector<double>> BlockStates::take(size_t tokens) {
   if (failure_) std::rethrow_exception(failure_);
   std::vector<std::vector<double>> taken;
   for (auto & sum : sums_) {
-    if (sum.tokens != tokens) throw Error("TARA_MODEL_UNSUPPORTED", {{"reason", "nothing shows what enters its block " + std::to_string(sum.block)}});
+    if (sum.tokens != tokens) throw Error("TARA_MODEL_UNSUPPORTED", {{"path", path_}, {"reason", "nothing shows what enters its block " + std::to_string(sum.block)}});
     taken.push_back(std::move(sum.values));
   }
   return taken;

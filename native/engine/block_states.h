@@ -4,6 +4,7 @@
 #include <exception>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ggml.h"
@@ -12,8 +13,8 @@ namespace tara {
 
 class BlockStates {
  public:
-  // `width` = values of a token's vector.
-  explicit BlockStates(size_t width) : width_(width) {}
+  // `width` = values of a token's vector; `path` = the model's file, for errors.
+  BlockStates(size_t width, std::string path) : width_(width), path_(std::move(path)) {}
 
   // These blocks of the text to come; forgets the last one.
   void begin(const std::vector<size_t> & blocks);
@@ -35,6 +36,7 @@ class BlockStates {
   void add(Sum & sum, const ggml_tensor * rows);
 
   const size_t width_;
+  const std::string path_;
   std::vector<Sum> sums_;
   std::unordered_map<std::string, size_t> by_weight_;
   std::vector<char> staged_;

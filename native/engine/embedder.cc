@@ -44,7 +44,7 @@ Embedder::Embedder(std::shared_ptr<Weights> weights, size_t context, Threads & t
       own_pooling_(weights->causal()),
       pooling_(pooling_of(*weights)),
       dimensions_(static_cast<size_t>(llama_model_n_embd_out(weights->model))),
-      states_(static_cast<size_t>(llama_model_n_embd(weights->model))),
+      states_(static_cast<size_t>(llama_model_n_embd(weights->model)), weights->path),
       context_(weights, options_for(context, own_pooling_, pooling_, states_), threads,
                [this] { return closing_ || (!requests_.empty() && requests_.front().job->cancelled()); }),
       sum_(dimensions_) {}

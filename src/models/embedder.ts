@@ -79,7 +79,7 @@ export function createEmbedder(path: string, { acquire }: ModelSource): Embedder
   let shape: Promise<Shape> | undefined;
   /** In order of use, the last used at the end. */
   const known = new Map<string, Entry>();
-  /** All that anybody looks at, so that a text is computed once, whoever asks first. */
+  /** All that anybody looked at with success: a text is then computed once, whoever asks first. */
   const looked = new Set<number>();
 
   const shapeOf = (): Promise<Shape> =>
@@ -105,9 +105,10 @@ export function createEmbedder(path: string, { acquire }: ModelSource): Embedder
     });
 
   /** Starts all of them as one job; each text then has its own promise, which goes when it fails. */
-  function remember(texts: ReadonlyMap<string, string>): void {
-    const blocks = [...looked];
+  function remember(texts: ReadonlyMap<string, string>, wanted: readonly number[]): void {
+    const blocks = [...new Set([...looked, ...wanted])];
     const reads = readAll([...texts.values()], blocks);
+    reads.then(() => blocks.forEach((block) => looked.add(block)), () => undefined);
     [...texts.keys()].forEach((key, index) => {
       const read = reads.then((all) => all[index] as Read);
       const entry = { blocks, read };
@@ -124,11 +125,10 @@ export function createEmbedder(path: string, { acquire }: ModelSource): Embedder
   }
 
   async function rowsOf(texts: readonly string[], blocks: readonly number[]): Promise<readonly Float32Array[]> {
-    for (const block of blocks) looked.add(block);
     const wanted = texts.map(normalise).map((text) => ({ text, key: keyOf(text) }));
     const complete = (entry: Entry | undefined) => entry !== undefined && blocks.every((block) => entry.blocks.includes(block));
     const missing = new Map(wanted.filter(({ key }) => !complete(known.get(key))).map(({ text, key }) => [key, text]));
-    if (missing.size > 0) remember(missing);
+    if (missing.size > 0) remember(missing, blocks);
     const rows = wanted.map(({ key }) => {
       const entry = known.get(key) as Entry;
       known.delete(key);

@@ -6,7 +6,7 @@ import { createEngine, type EmbedOptions, type Model } from '../../src/engine/in
 import type { Embedder } from '../../src/kernel/capabilities/index.js';
 import { createEmbedder, createModelStore, type Lease } from '../../src/models/index.js';
 import { bootHost } from '../../src/boot.js';
-import { embedder as embedderToken } from '../../src/plugin.js';
+import { embedder as embedderToken, TaraError } from '../../src/plugin.js';
 import { homeOf } from '../../src/phases/home.js';
 import { writeTinyModel } from '../support/tiny-model.js';
 import { temporaryFolder } from '../engine/setup.js';
@@ -66,7 +66,8 @@ describe('an embedder', () => {
     const [[first], [second, third]] = await Promise.all([embedder.embed(['one two']), embedder.embed(['three', ' one\n two '])]);
     expect(third).toBe(first);
     expect(await embedder.embed(['three', 'one two'])).toEqual([second, first]);
-    expect(asked).toEqual([['one two'], ['three']]);
+    expect(asked.map(([text]) => text).sort()).toEqual(['one two', 'three']);
+    expect(asked.flat()).toHaveLength(2);
   });
 
   test('looks inside the model where it is asked to, and computes a text once all the same', async () => {
@@ -88,6 +89,19 @@ describe('an embedder', () => {
     await embedder.embed(['one']);
     expect((await embedder.embed(['one'], { depths: [0.5] }))[0]?.length).toBe(128);
     expect(asked).toEqual([['one'], ['one']]);
+  });
+
+  test('goes on without what a model does not show', async () => {
+    const shallow = createEmbedder(path, {
+      async acquire(at, options) {
+        const lease = await store.acquire(at, options);
+        const embed = (texts: readonly string[], asked: EmbedOptions) =>
+          (asked.blocks?.length ?? 0) > 0 ? Promise.reject(new TaraError('TARA_MODEL_UNSUPPORTED', { path: at, reason: 'nothing shows what enters its block 1' })) : lease.model.embed(texts, asked);
+        return { ...lease, model: { info: lease.model.info, embed, tokenize: () => Promise.resolve(new Int32Array(0)) } as unknown as Model };
+      },
+    });
+    await expect(shallow.embed(['one'], { depths: [0.5] })).rejects.toMatchObject({ code: 'TARA_MODEL_UNSUPPORTED' });
+    expect(await shallow.embed(['one'])).toEqual([await model.embed('one')]);
   });
 
   test('reads the beginning of a text that does not fit, and nothing of an empty one', async () => {

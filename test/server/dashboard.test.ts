@@ -126,12 +126,14 @@ describe.skipIf(chromium === undefined)('in Chromium', () => {
 
   it('shows phases, domains, the release, its model and the shares', async () => {
     const { page } = await opened();
-    expect(await page.getByRole('region', { name: 'Phases and domains' }).innerText()).toMatch(/Phase 1[\s\S]*training[\s\S]*Q8_0[\s\S]*education[\s\S]*pending[\s\S]*healthcare[\s\S]*93%[\s\S]*complete/);
-    expect(await page.getByRole('region', { name: 'Releases', exact: true }).innerText()).toMatch(/1-1-[0-9a-f]+[\s\S]*healthcare, education[\s\S]*current/);
-    expect(await page.getByRole('region', { name: 'Models', exact: true }).innerText()).toMatch(/phase-1\.gguf[\s\S]*loaded/);
+    // Each part of the page asks for its own figures.
+    const shows = (name: string, text: RegExp) => expect.poll(() => page.getByRole('region', { name, exact: true }).innerText(), { timeout: 20_000 }).toMatch(text);
+    await shows('Phases and domains', /Phase 1[\s\S]*training[\s\S]*Q8_0[\s\S]*education[\s\S]*pending[\s\S]*healthcare[\s\S]*93%[\s\S]*complete/);
+    await shows('Releases', /1-1-[0-9a-f]+[\s\S]*healthcare, education[\s\S]*current/);
+    await shows('Models', /phase-1\.gguf[\s\S]*loaded/);
     await page.getByRole('article').filter({ hasText: 'First token' }).getByText(/median, slowest .+; .+ for a slot$/).waitFor();
-    expect(await page.getByRole('region', { name: 'Routing' }).innerText()).toMatch(/healthcare\n[\s\S]*\d+%/);
-    expect(await page.getByRole('img', { name: /^Messages of the last 24 hours: / }).count()).toBe(1);
+    await shows('Routing', /healthcare\n[\s\S]*\d+%/);
+    await page.getByRole('img', { name: /^Messages of the last 24 hours: / }).waitFor();
   });
 
   it('chats by keyboard alone, shows text as text, and keeps the conversation', async () => {
