@@ -1,7 +1,7 @@
 /** The capability `cleaner`: examines, then copies, cleans in place, or only reports. */
 import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { TaraError, type Cleaner, type CleanIssue, type CleanOptions, type HookCaller, type Workers } from 'tara-gguf/plugin';
+import { readError, TaraError, type Cleaner, type CleanIssue, type CleanOptions, type HookCaller, type Workers } from 'tara-gguf/plugin';
 import { writeCopy } from './copy.js';
 import { examine, type Examination } from './examine.js';
 import type { ExamineInput } from './examine-task.js';
@@ -12,7 +12,6 @@ import { manifestPaths } from './manifest.js';
 import { checkReportPlace, describe, reportDocument, writeReport, type FullReport } from './report.js';
 import { scanFolder } from './scan.js';
 import { cleanInPlace } from './trash.js';
-import { readError } from './tree.js';
 import { verdictOf } from './verdict.js';
 
 /** What the kernel lends; without it everything runs in this thread and no other plugin is asked. */

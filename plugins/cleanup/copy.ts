@@ -7,12 +7,12 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, realpath, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { syncFileSystem } from 'tara-gguf';
-import { syncFolder, TaraError, writeError, writeWhole, type OnProgress } from 'tara-gguf/plugin';
+import { readError, syncFolder, writeError, writeWhole, TaraError, type OnProgress } from 'tara-gguf/plugin';
 import { checkSpace } from './disk.js';
 import type { Examination } from './examine.js';
 import { keptEntries } from './kept.js';
 import { checkManifestPlace, makeManifest, manifestPaths, writeManifest } from './manifest.js';
-import { parentOf, placeOf, readError, type Entry } from './tree.js';
+import { parentOf, placeOf, type Entry } from './tree.js';
 
 /** Files copied at once; the disk is the limit, not the number. */
 const AT_ONCE = 8;

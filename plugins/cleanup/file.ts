@@ -1,11 +1,10 @@
 /** Checks a single model file, by what it is: GGUF or safetensors. */
 import { open, stat } from 'node:fs/promises';
 import { readSafetensors, scanFiles } from 'tara-gguf';
-import { TaraError, type CleanReport, type OnProgress } from 'tara-gguf/plugin';
+import { readError, TaraError, type CleanReport, type OnProgress } from 'tara-gguf/plugin';
 import { checkGgufFile, type CheckedFile, type FileIssue } from './gguf.js';
 import { notFinite } from './scan.js';
 import { isPickle } from './pickle.js';
-import { readError } from './tree.js';
 import { weightIssue } from './weights.js';
 
 export interface FileReport {

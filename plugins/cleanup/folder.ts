@@ -1,6 +1,7 @@
 /** A folder under examination: its tree, what was found so far, and reading of files that are still in it. */
 import type { ScanTensor } from 'tara-gguf';
-import { lookUp, placeOf, readError, type Entry, type Tree } from './tree.js';
+import { readError } from 'tara-gguf/plugin';
+import { lookUp, placeOf, type Entry, type Tree } from './tree.js';
 import type { Findings } from './findings.js';
 import { isObject, readJsonFile, type JsonObject } from './json-text.js';
 

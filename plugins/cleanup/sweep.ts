@@ -1,11 +1,11 @@
 /** What goes by name, kind, size or content, before anything is read as a model. */
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import type { IssueCode } from './codes.js';
 import { fileAt, openable, type Folder } from './folder.js';
 import { isGarbageFile, isGarbageFolder } from './garbage.js';
 import { holdingFolders } from './kept.js';
 import { isPickle, mayBePickle } from './pickle.js';
-import { lookUp, nameOf, parentOf, readError, type Entry, type Tree } from './tree.js';
+import { lookUp, nameOf, parentOf, type Entry, type Tree } from './tree.js';
 
 /** Files that a model or adapter folder is made of: never garbage, wherever a link puts them. */
 export const KNOWN_FILES = [

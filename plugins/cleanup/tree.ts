@@ -1,7 +1,7 @@
 /** What lies in a folder, found without following a link and without opening a file. */
 import { lstat, readdir, readlink, realpath } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 
 export interface Entry {
   /** Relative to the folder, parts joined by '/'; bytes that are no UTF-8 are written \xNN. */
@@ -33,14 +33,6 @@ export const nameOf = (path: string): string => path.slice(path.lastIndexOf('/')
 export const parentOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
 const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-
-/** A failed file operation as TARA_FILE_NOT_FOUND or TARA_FILE_UNREADABLE; a TaraError stays itself. */
-export function readError(path: string, thrown: unknown): TaraError {
-  if (thrown instanceof TaraError) return thrown;
-  const code = codeOf(thrown);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause: thrown });
-  return new TaraError('TARA_FILE_UNREADABLE', { path, reason: code }, { cause: thrown });
-}
 
 /** The path of an entry below another root, in a form that every fs call takes. */
 export const placeOf = (root: string, entry: Pick<Entry, 'path' | 'raw'>): string | Buffer =>

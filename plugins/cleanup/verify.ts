@@ -1,14 +1,13 @@
 /** `verify`: whether a model file, a model or adapter folder, or a deployment target is sound. Writes nothing. */
 import { lstat, realpath, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { CleanIssue, Deployer, HookCaller, OnProgress } from 'tara-gguf/plugin';
+import { readError, type CleanIssue, type Deployer, type HookCaller, type OnProgress } from 'tara-gguf/plugin';
 import { examine } from './examine.js';
 import { checkFile } from './file.js';
 import { pluginIssues } from './hooks.js';
 import { compareWith } from './manifest-check.js';
 import { readManifest } from './manifest.js';
 import { scanFolder } from './scan.js';
-import { readError } from './tree.js';
 import { verdictOf } from './verdict.js';
 
 export interface Verified {

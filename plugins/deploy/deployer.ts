@@ -4,9 +4,8 @@
  */
 import { lstat, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Deployer, HookCaller, SmokeResult } from 'tara-gguf/plugin';
+import { readError, type Deployer, type HookCaller, type SmokeResult } from 'tara-gguf/plugin';
 import { deploy } from './deploy.js';
-import { readError } from './disk.js';
 import { rollback } from './rollback.js';
 import { listReleases } from './served.js';
 import type { SmokeInput } from './smoke.js';

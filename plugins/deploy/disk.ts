@@ -2,17 +2,9 @@
 import { constants, type Stats } from 'node:fs';
 import { copyFile, link, lstat, open, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { replaceBy, TaraError } from 'tara-gguf/plugin';
+import { replaceBy } from 'tara-gguf/plugin';
 
 export const codeOf = (thrown: unknown): string => (thrown as NodeJS.ErrnoException).code ?? 'unknown';
-
-/** A failed read as TARA_FILE_NOT_FOUND or TARA_FILE_UNREADABLE; a TaraError stays itself. */
-export function readError(path: string, thrown: unknown): TaraError {
-  if (thrown instanceof TaraError) return thrown;
-  const code = codeOf(thrown);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause: thrown });
-  return new TaraError('TARA_FILE_UNREADABLE', { path, reason: code }, { cause: thrown });
-}
 
 /** Whose file it is and who may use it, kept when it is replaced. */
 export type Owner = Pick<Stats, 'mode' | 'uid' | 'gid'>;

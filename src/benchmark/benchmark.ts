@@ -5,7 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { runConversion } from '../convert/index.js';
 import { createEngine } from '../engine/index.js';
 import { TaraError } from '../errors.js';
-import { fileError } from '../formats/index.js';
+import { readError } from '../read-error.js';
 import { createYardstick, type Comparison } from '../measure/index.js';
 import { planCandidates, readModel, type ModelFile, type PlannedCandidate } from './files.js';
 import { machine } from './machine.js';
@@ -27,7 +27,7 @@ async function beginning(path: string): Promise<string> {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(PROMPT_BYTES), 0, PROMPT_BYTES, 0);
     return new TextDecoder().decode(buffer.subarray(0, bytesRead));
   } catch (thrown) {
-    throw fileError(path, thrown);
+    throw readError(path, thrown);
   }
 }
 

@@ -2,13 +2,11 @@
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaraError } from '../errors.js';
+import { readError } from '../read-error.js';
 
 /** TARA_FILE_NOT_FOUND, or TARA_FILE_UNREADABLE when it is not what is wanted; returns the path. */
 export async function existing(path: string, kind: 'file' | 'folder' | 'any'): Promise<string> {
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    const gone = cause.code === 'ENOENT' || cause.code === 'ENOTDIR';
-    throw gone ? new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause }) : new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const found = await stat(path).catch((thrown: unknown) => { throw readError(path, thrown); });
   if (kind === 'file' && !found.isFile()) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: 'it is no regular file' });
   if (kind === 'folder' && !found.isDirectory()) throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: 'it is no folder' });
   return path;

@@ -3,23 +3,12 @@ import type { Stats } from 'node:fs';
 import { constants } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { TaraError } from '../errors.js';
+import { readError } from '../read-error.js';
 
 /** What pins a file: a plan runs only while these stay the same. */
 export interface FileIdentity {
   readonly size: number;
   readonly mtimeMs: number;
-}
-
-const codeOf = (thrown: unknown): string | undefined =>
-  thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' ? thrown.code : undefined;
-
-/** A failed file operation as TARA_FILE_NOT_FOUND or TARA_FILE_UNREADABLE; a TaraError stays itself. */
-export function fileError(path: string, thrown: unknown): TaraError {
-  if (thrown instanceof TaraError) return thrown;
-  const code = codeOf(thrown);
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause: thrown });
-  const reason = code ?? (thrown instanceof Error ? thrown.message : String(thrown));
-  return new TaraError('TARA_FILE_UNREADABLE', { path, reason }, { cause: thrown });
 }
 
 function checkRegular(path: string, stats: Stats): FileIdentity {
@@ -33,7 +22,7 @@ export async function fileIdentity(path: string): Promise<FileIdentity> {
   try {
     return checkRegular(path, await stat(path));
   } catch (thrown) {
-    throw fileError(path, thrown);
+    throw readError(path, thrown);
   }
 }
 
@@ -48,7 +37,7 @@ export async function withFile<T>(path: string, work: (handle: FileHandle, ident
     handle = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     return await work(handle, checkRegular(path, await handle.stat()));
   } catch (thrown) {
-    throw fileError(path, thrown);
+    throw readError(path, thrown);
   } finally {
     await handle?.close();
   }

@@ -2,7 +2,8 @@
 import { realpath } from 'node:fs/promises';
 import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { TaraError } from '../errors.js';
-import { fileError, isFile } from './files.js';
+import { readError } from '../read-error.js';
+import { isFile } from './files.js';
 import { oneLine } from './one-line.js';
 
 /** Whether a relative path from an untrusted file stays below its folder, by name alone. */
@@ -14,7 +15,7 @@ async function resolved(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (thrown) {
-    throw fileError(path, thrown);
+    throw readError(path, thrown);
   }
 }
 

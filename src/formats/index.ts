@@ -5,7 +5,7 @@
  * May import errors and write-whole alone.
  */
 export * from './checkpoint.js';
-export { fileError, type FileIdentity, fileIdentity, isFile, withFile } from './files.js';
+export { type FileIdentity, fileIdentity, isFile, withFile } from './files.js';
 export { innerFile, isInnerName } from './folder.js';
 export * from './gguf/types.js';
 export * from './gguf/file.js';

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import type { Model } from '../engine/index.js';
 import * as guard from '../engine/guard.js';
 import { TaraError } from '../errors.js';
-import { fileError, fileIdentity } from '../formats/index.js';
+import { fileIdentity } from '../formats/index.js';
+import { readError } from '../read-error.js';
 import { itemTokens, readLossItems } from '../models/index.js';
 import type { TextOptions } from './evaluate-types.js';
 
@@ -41,7 +42,7 @@ export function textSettings(options: TextOptions): { readonly paths: readonly s
 export async function runningText(path: string): Promise<string> {
   const { size } = await fileIdentity(path);
   if (size > MOST_BYTES) throw guard.refuse('text', `${path} is longer than ${MOST_BYTES >> 20} MiB`);
-  const text = await readFile(path, 'utf8').catch((thrown: unknown) => { throw fileError(path, thrown); });
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); });
   return text.endsWith('\n') ? text.slice(0, -1) : text;
 }
 

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Model, ScoreOptions } from '../engine/index.js';
 import { TaraError } from '../errors.js';
+import { readError } from '../read-error.js';
 
 /** A question with its answer, or running text. */
 export type LossItem = { readonly prompt: string; readonly response: string } | { readonly text: string };
@@ -40,9 +41,7 @@ function itemOf(line: string, path: string, number: number): LossItem {
 
 /** The items of a .jsonl file, or the paragraphs of any other text file. TARA_CONFIG_INVALID names the line that is wrong. */
 export async function readLossItems(path: string): Promise<LossItem[]> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); });
   if (text.length > MOST_BYTES) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: `longer than ${MOST_BYTES} characters` });
   const items = path.endsWith('.jsonl')
     ? text.split('\n').flatMap((line, index) => (line.trim() === '' ? [] : [itemOf(line, path, index + 1)]))

@@ -4,15 +4,14 @@ import { join } from 'node:path';
 import { TaraError } from '../errors.js';
 import { CAPABILITIES, type ReaderLease, type Release } from '../kernel/capabilities/index.js';
 import type { Use } from '../kernel/tokens.js';
+import { readError } from '../read-error.js';
 import type { ServedFile } from './served.js';
 
 /** Looks up capabilities; asked only where a target is read. */
 export type Plugins = () => Promise<{ readonly use: Use }>;
 
 async function isFolder(path: string): Promise<boolean> {
-  const found = await stat(path).catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === 'ENOENT' || cause.code === 'ENOTDIR' ? new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause }) : new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const found = await stat(path).catch((thrown: unknown) => { throw readError(path, thrown); });
   return found.isDirectory();
 }
 

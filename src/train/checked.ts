@@ -6,7 +6,8 @@ import { resolve } from 'node:path';
 import * as guard from '../engine/guard.js';
 import { modelIdentity } from '../engine/state.js';
 import { TaraError } from '../errors.js';
-import { checkModel, fileError, readGguf, type GgufFile } from '../formats/index.js';
+import { checkModel, readGguf, type GgufFile } from '../formats/index.js';
+import { readError } from '../read-error.js';
 import { layoutOf } from './architecture.js';
 import type { Rates, Trainable } from './network.js';
 import { spellingOf, type Spelling } from './spelling.js';
@@ -84,6 +85,6 @@ export async function checked(options: DistilOptions): Promise<Checked> {
 export async function keyOf({ student, teacher, text, wanted, rates, minutes, steps, batchTokens, seed }: Checked): Promise<string> {
   const files = await Promise.all([student, teacher].map(async ({ path, headerHash, size }) => ({ headerHash, size, weights: await modelIdentity([path]) })));
   const hash = createHash('sha256').update(JSON.stringify({ wanted, rates, minutes, steps, batchTokens, seed, files }));
-  for (const path of text) hash.update(await readFile(path).catch((thrown: unknown) => { throw fileError(path, thrown); })).update(path.endsWith('.jsonl') ? 'items' : 'text');
+  for (const path of text) hash.update(await readFile(path).catch((thrown: unknown) => { throw readError(path, thrown); })).update(path.endsWith('.jsonl') ? 'items' : 'text');
   return hash.digest('hex').slice(0, 24);
 }

@@ -1,6 +1,6 @@
 /** The teacher's soft labels of many sequences: computed once, kept in a file, read a batch at a time. */
 import { open, type FileHandle } from 'node:fs/promises';
-import { fileError } from '../formats/index.js';
+import { readError } from '../read-error.js';
 import { TaraError } from '../errors.js';
 import { labelBytes, type LabelledBatch, type LabelShape, type Network } from './network.js';
 import type { Spelling } from './spelling.js';
@@ -37,7 +37,7 @@ export class Labels {
     const starts = [0];
     for (const { length } of sequences) starts.push((starts.at(-1) ?? 0) + length * row);
     const end = starts.at(-1) ?? 0;
-    const file = await open(path, 'a+').catch((thrown: unknown) => { throw fileError(path, thrown); });
+    const file = await open(path, 'a+').catch((thrown: unknown) => { throw readError(path, thrown); });
     const labels = new Labels(file, path, sequences, starts);
     try {
       const have = (await file.stat()).size;

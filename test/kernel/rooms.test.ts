@@ -24,7 +24,7 @@ it('plugin.ts loads nothing but contract files, the cache, writing and errors', 
   };
   await visit(join(src, 'plugin.ts'));
   expect([...seen].map((file) => file.slice(src.length)).sort()).toEqual(
-    ['errors.ts', 'kernel/capabilities/cleaner.ts', 'kernel/capabilities/compressor.ts', 'kernel/capabilities/deployer.ts', 'kernel/capabilities/embedder.ts', 'kernel/capabilities/emotion.ts', 'kernel/capabilities/index.ts', 'kernel/capabilities/router.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'lru.ts', 'plugin.ts', 'write-whole.ts'].sort(),
+    ['errors.ts', 'kernel/capabilities/cleaner.ts', 'kernel/capabilities/compressor.ts', 'kernel/capabilities/deployer.ts', 'kernel/capabilities/embedder.ts', 'kernel/capabilities/emotion.ts', 'kernel/capabilities/index.ts', 'kernel/capabilities/router.ts', 'kernel/command.ts', 'kernel/command-texts.ts', 'kernel/hook-table.ts', 'kernel/plugin.ts', 'kernel/services.ts', 'kernel/tokens.ts', 'kernel/version.ts', 'lru.ts', 'plugin.ts', 'read-error.ts', 'write-whole.ts'].sort(),
   );
 });
 

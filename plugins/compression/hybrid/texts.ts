@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import type { Sample } from './world.js';
 
 /** A run of neighbouring lines of one file. */
@@ -39,9 +39,7 @@ const MOST_SAMPLE = 400_000;
 const MOST_CALIBRATION = 2_000_000;
 
 async function contentOf(path: string): Promise<string> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError(cause.code === 'ENOENT' ? 'TARA_FILE_NOT_FOUND' : 'TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); });
   if (text.length > MOST_BYTES) throw new TaraError('TARA_CONFIG_INVALID', { path, reason: `longer than ${MOST_BYTES} characters` });
   return text;
 }

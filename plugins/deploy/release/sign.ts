@@ -1,9 +1,8 @@
 /** Ed25519 signatures over a release's canonical manifest, which names every file by its hash. */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, verify, type KeyObject } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import { z } from 'zod';
-import { readError } from '../disk.js';
 import { canonical } from './canonical.js';
 
 const signatureSchema = z.object({ algorithm: z.literal('Ed25519'), key: z.string().regex(/^[0-9a-f]{64}$/), signature: z.base64() });

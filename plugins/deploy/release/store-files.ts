@@ -1,6 +1,5 @@
 /** Brings the files of a request into the target's blobs: what is there already is not copied again. */
-import { TaraError } from 'tara-gguf/plugin';
-import { readError } from '../disk.js';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import { blobSizes, copyIn, hasBlob } from '../store/blobs.js';
 import type { Work } from '../work.js';
 import type { PlacedFile } from './place.js';

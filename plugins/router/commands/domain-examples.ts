@@ -1,7 +1,7 @@
 /** domain-examples add|list|remove: the example utterances that a user gave of domains. No retraining: the next message is routed by them. */
 
 import { readFile } from 'node:fs/promises';
-import { stateFolder, TaraError, type CommandContext, type CommandModule, type CommandResult } from 'tara-gguf/plugin';
+import { readError, stateFolder, TaraError, type CommandContext, type CommandModule, type CommandResult } from 'tara-gguf/plugin';
 import type { RouterConfig } from '../config.js';
 import { domainName, EXAMPLE_LIMIT, ownDomainsPath, readOwnDomains, writeOwnDomains, type OwnDomains } from '../state/own-domains.js';
 import { knownDomains } from '../table/tables.js';
@@ -11,9 +11,7 @@ const ACTIONS = ['add', 'list', 'remove'] as const;
 /** Utterances of the arguments and of --file, one a line; each once. */
 async function givenTexts({ options }: CommandContext, texts: readonly string[]): Promise<string[]> {
   const path = typeof options.file === 'string' ? options.file : undefined;
-  const lines = path === undefined ? [] : (await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === 'ENOENT' ? new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause }) : new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  })).split('\n');
+  const lines = path === undefined ? [] : (await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); })).split('\n');
   const all = [...texts, ...lines].map((text) => text.toWellFormed().trim()).filter((text) => text !== '');
   const long = all.find(({ length }) => length > EXAMPLE_LIMIT);
   if (long !== undefined) throw new TaraError('TARA_OPTION_INVALID', { option: 'example', reason: `longer than ${EXAMPLE_LIMIT} characters: ${long.slice(0, 40)}…` });

@@ -77,7 +77,7 @@ const command: CommandModule = {
     const reading: Reading = found === undefined ? 'ngrams' : 'embedding';
     const path = fitPath(home);
     const stored = await readFits(path).catch((thrown: unknown) => {
-      if (thrown instanceof TaraError && thrown.code === 'TARA_FILE_UNREADABLE') return SHIPPED;
+      if (thrown instanceof TaraError && thrown.code === 'TARA_FILE_NOT_FOUND') return SHIPPED;
       throw thrown;
     });
     const rows = await see(context, table, lines, found);

@@ -1,7 +1,7 @@
 /** Labelled texts: `text TAB domain [TAB alternates or source]`, one a line; a line `text TAB domain …` at the top is a header. */
 
 import { readFile } from 'node:fs/promises';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 
 export interface LabelledLine {
   readonly text: string;
@@ -13,9 +13,7 @@ export interface LabelledLine {
 
 /** TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE; TARA_CONFIG_INVALID names the line. */
 export async function readLabelled(path: string, domains: ReadonlySet<string>): Promise<LabelledLine[]> {
-  const content = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw cause.code === 'ENOENT' ? new TaraError('TARA_FILE_NOT_FOUND', { path }, { cause }) : new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const content = await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); });
   const lines = content.split('\n').map((line, index) => ({ fields: line.replace(/\r$/, '').split('\t'), number: index + 1 }));
   const rows = lines.filter(({ fields, number }) => fields.join('').trim() !== '' && !(number === 1 && fields[0] === 'text' && fields[1] === 'domain'));
   const labelled = rows.map(({ fields: [text = '', domain = '', third = ''], number }): LabelledLine => {

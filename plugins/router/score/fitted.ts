@@ -1,7 +1,7 @@
 /** What the scores are weighed with: shipped values, made by `npm run bench -- router --fit`, or those of route-fit in the state folder. */
 
 import { readFile } from 'node:fs/promises';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import { z } from 'zod';
 import type { Fitted } from '../fit/fit.js';
 import { SHIPPED } from './shipped.js';
@@ -18,11 +18,9 @@ const fittedSchema = z.strictObject({
 
 export const fitsSchema = z.strictObject({ format: z.literal(1), embedding: fittedSchema.optional(), ngrams: fittedSchema.optional() });
 
-/** The file of route-fit over the shipped values. TARA_FILE_UNREADABLE, TARA_CONFIG_INVALID. */
+/** The file of route-fit over the shipped values. TARA_FILE_NOT_FOUND, TARA_FILE_UNREADABLE, TARA_CONFIG_INVALID. */
 export async function readFits(path: string): Promise<Fits> {
-  const text = await readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
-    throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: cause.code ?? cause.message }, { cause });
-  });
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => { throw readError(path, thrown); });
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TaraError } from 'tara-gguf/plugin';
+import { readError, TaraError } from 'tara-gguf/plugin';
 import { z } from 'zod';
 import { replaceFile } from './files.js';
 
@@ -26,9 +26,8 @@ export async function readOwnDomains(path: string): Promise<OwnDomains> {
   try {
     text = await readFile(path, 'utf8');
   } catch (thrown) {
-    const { code = 'unreadable' } = thrown as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return {};
-    throw new TaraError('TARA_FILE_UNREADABLE', { path, reason: code }, { cause: thrown });
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw readError(path, thrown);
   }
   let value: unknown;
   try {

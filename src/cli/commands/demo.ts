@@ -8,6 +8,7 @@ import { CAPABILITIES } from '../../kernel/capabilities/index.js';
 import { TaraError, fromPlain, type ErrorFields } from '../../errors.js';
 import { packageRoot } from '../../package-root.js';
 import { peakRss } from '../../phases/build/build.js';
+import { readError } from '../../read-error.js';
 import { openChatSession, showEvent, type Turn } from '../chat-session.js';
 import type { CoreCommand, CoreContext, Output } from '../context.js';
 import { formatBytes, formatSeconds } from '../format.js';
@@ -200,7 +201,7 @@ const command: CoreCommand = {
 async function emptyFolder(folder: string): Promise<void> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code === 'ENOENT') return [];
-    throw new TaraError('TARA_FILE_UNREADABLE', { path: folder, reason: cause.code ?? cause.message }, { cause });
+    throw readError(folder, cause);
   });
   if (names.some((name) => !OWN_NAMES.includes(name))) throw new TaraError('TARA_FILE_EXISTS', { path: folder });
   await rm(folder, { recursive: true, force: true });
