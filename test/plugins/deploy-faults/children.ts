@@ -35,7 +35,7 @@ function compile(path: string, target: string): void {
 /** Transpiles the plugin and the contract it imports (never stale, as dist/ may be); returns the folder and its removal. */
 export function compileDeploy(): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'tara-deploy-child-'));
-  for (const path of ['plugins/deploy', 'src/kernel', 'src/errors.ts', 'src/lru.ts', 'src/plugin.ts', 'src/write-whole.ts']) compile(path, folder);
+  for (const path of ['plugins/deploy', 'src/kernel', 'src/errors.ts', 'src/lru.ts', 'src/plugin.ts', 'src/read-error.ts', 'src/write-whole.ts']) compile(path, folder);
   writeFileSync(join(folder, 'package.json'), readFileSync(join(ROOT, 'package.json')));
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'), 'junction');
   copyFileSync(join(ROOT, 'test/plugins/deploy-faults/child.js'), join(folder, 'child.mjs'));
