@@ -11,10 +11,10 @@ void BlockStates::begin(const std::vector<size_t> & blocks) {
   sums_.clear();
   by_weight_.clear();
   failure_ = nullptr;
-  for (const size_t block : blocks) {
-    const std::string prefix = "blk." + std::to_string(block) + ".attn_q";
-    by_weight_[prefix + ".weight"] = by_weight_[prefix + "kv.weight"] = sums_.size();
-    sums_.push_back({block, 0, std::vector<double>(width_)});
+  for (const size_t block : blocks) sums_.push_back({block, width_, 0, std::vector<double>(width_)});
+  for (Sum & sum : sums_) {
+    const std::string prefix = "blk." + std::to_string(sum.block) + ".attn_q";
+    by_weight_[prefix + ".weight"] = by_weight_[prefix + "kv.weight"] = &sum;
   }
 }
 
@@ -28,17 +28,11 @@ std::vector<std::vector<double>> BlockStates::take(size_t tokens) {
   return taken;
 }
 
-BlockStates::Sum * BlockStates::sum_of(const ggml_tensor * node) {
-  if (by_weight_.empty() || node->op != GGML_OP_MUL_MAT) return nullptr;
-  const auto found = by_weight_.find(weight_name(node->src[0]));
-  return found != by_weight_.end() && is_plain(node->src[1], width_) ? &sums_[found->second] : nullptr;
-}
-
 void BlockStates::add(Sum & sum, const ggml_tensor * rows) {
   const auto * row = reinterpret_cast<const float *>(on_host(rows, staged_));
   const auto count = static_cast<size_t>(rows->ne[1]);
-  for (size_t t = 0; t < count; ++t, row += width_) {
-    for (size_t d = 0; d < width_; ++d) sum.values[d] += row[d];
+  for (size_t t = 0; t < count; ++t, row += sum.size) {
+    for (size_t d = 0; d < sum.size; ++d) sum.values[d] += row[d];
   }
   sum.tokens += count;
 }
@@ -46,7 +40,7 @@ void BlockStates::add(Sum & sum, const ggml_tensor * rows) {
 bool BlockStates::on_node(ggml_tensor * node, bool ask, void * self) noexcept {
   auto & states = *static_cast<BlockStates *>(self);
   try {
-    auto * sum = states.sum_of(node);
+    auto * sum = kept_of(states.by_weight_, node);
     if (!ask && sum != nullptr) states.add(*sum, node->src[1]);
     return sum != nullptr;
   } catch (...) {

@@ -28,17 +28,17 @@ class BlockStates {
  private:
   struct Sum {
     size_t block;
+    size_t size;  // values of a token's vector
     size_t tokens;
     std::vector<double> values;
   };
 
-  Sum * sum_of(const ggml_tensor * node);
   void add(Sum & sum, const ggml_tensor * rows);
 
   const size_t width_;
   const std::string path_;
   std::vector<Sum> sums_;
-  std::unordered_map<std::string, size_t> by_weight_;
+  std::unordered_map<std::string, Sum *> by_weight_;
   std::vector<char> staged_;
   std::exception_ptr failure_;  // must not pass through ggml
 };

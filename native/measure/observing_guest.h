@@ -2,8 +2,6 @@
 #pragma once
 
 #include <exception>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/nodes.h"
@@ -24,14 +22,6 @@ class ObservingGuest : public ReadingGuest {
   virtual bool take(const ggml_tensor * node) = 0;
   virtual void begin_graph() = 0;
   virtual void end_graph() {}
-
-  // What is kept, by weight, of one that a node multiplies plain rows of `size` values by; null for any other node.
-  template <typename Kept>
-  static Kept * kept_of(const std::unordered_map<std::string, Kept *> & by_weight, const ggml_tensor * node) {
-    if (node->op != GGML_OP_MUL_MAT) return nullptr;
-    const auto found = by_weight.find(weight_name(node->src[0]));
-    return found != by_weight.end() && is_plain(node->src[1], found->second->size) ? found->second : nullptr;
-  }
 
  private:
   static bool on_node(ggml_tensor * node, bool ask, void * self) noexcept;
