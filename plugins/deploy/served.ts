@@ -1,7 +1,7 @@
 /** What a target serves: its releases of all phases as layouts, smoke tests and lists see them. */
 import type { Release } from 'tara-gguf/plugin';
 import type { ServedDomain, ServedRelease } from './layouts/types.js';
-import { domainsOf, filesOf, type Current, type Manifest, type TensorHashes } from './store/format.js';
+import { domainsOf, filesOf, qualityOf, type Current, type Manifest, type TensorHashes } from './store/format.js';
 import { needManifest, readManifest, releaseFolder, releaseIds } from './store/target.js';
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -50,7 +50,7 @@ export async function listReleases(target: string, current: Current | undefined)
     const read = await readManifest(releaseFolder(target, id), id);
     if (read === undefined || 'fault' in read) continue;
     const { phase, createdAt, labels, metadata } = read.manifest;
-    found.push({ id, phase, path: releaseFolder(target, id), files: filesOf(read.manifest), domains: domainsOf(read.manifest), labels, metadata, createdAt, current: served.has(id), primary: id === current?.release });
+    found.push({ id, phase, path: releaseFolder(target, id), files: filesOf(read.manifest), domains: domainsOf(read.manifest), quality: qualityOf(read.manifest), labels, metadata, createdAt, current: served.has(id), primary: id === current?.release });
   }
   return found;
 }

@@ -113,6 +113,14 @@ export function domainsOf(manifest: Manifest): string[] {
   return [...new Set([...named, ...filesOf(manifest).map(({ domain }) => domain)].filter((name): name is string => typeof name === 'string'))];
 }
 
+/** How well its domains were trained, 0..1, where its metadata says so. */
+export function qualityOf({ metadata: { domains } }: Manifest): Record<string, number> {
+  return Object.fromEntries((Array.isArray(domains) ? domains : []).flatMap((domain: unknown): [string, number][] => {
+    const { name, quality } = (domain ?? {}) as { readonly name?: unknown; readonly quality?: unknown };
+    return typeof name === 'string' && typeof quality === 'number' && quality >= 0 && quality <= 1 ? [[name, quality]] : [];
+  }));
+}
+
 /** config.json of a release: what a server needs to load it. Paths are relative to the release. */
 export interface ReleaseConfig {
   readonly format: 1;

@@ -60,6 +60,8 @@ export interface Release {
   readonly files: readonly DeployedFile[];
   /** The domains that it answers for. */
   readonly domains: readonly string[];
+  /** How well they were trained, 0..1, where that was stated. */
+  readonly quality?: Readonly<Record<string, number>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, unknown>>;
   /** ISO 8601, UTC. */
