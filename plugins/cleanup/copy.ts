@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, realpath, rename, rm, rmdir, symlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, posix, relative, resolve, sep } from 'node:path';
 import { syncFileSystem } from 'tara-gguf';
-import { readError, syncFolder, writeError, writeWhole, TaraError, type OnProgress } from 'tara-gguf/plugin';
+import { readError, syncFolder, TaraError, writeError, writeWhole, type OnProgress } from 'tara-gguf/plugin';
 import { checkSpace } from './disk.js';
 import type { Examination } from './examine.js';
 import { keptEntries } from './kept.js';

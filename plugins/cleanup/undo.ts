@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readdir, readFile, realpath, rename, rm, rmdir, unlink, utimes } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { readError, syncFolder, writeError, TaraError } from 'tara-gguf/plugin';
+import { readError, syncFolder, TaraError, writeError } from 'tara-gguf/plugin';
 import { readManifest } from './manifest.js';
 import { inFolder, move } from './moving.js';
 import { at, readUndo, UNDO, type Place, type UndoManifest } from './undo-manifest.js';

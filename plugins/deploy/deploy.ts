@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto';
 import { randomBytes } from 'node:crypto';
 import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { readError, syncFolder, writeError, TaraError, type DeployedRelease, type DeployRequest, type DeployStage, type SmokeResult } from 'tara-gguf/plugin';
+import { readError, syncFolder, TaraError, writeError, type DeployedRelease, type DeployRequest, type DeployStage, type SmokeResult } from 'tara-gguf/plugin';
 import type { DeployerOptions } from './deployer.js';
 import { freeBytes } from './disk.js';
 import { layoutNamed, recogniseLayout } from './layouts/index.js';

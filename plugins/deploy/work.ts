@@ -1,5 +1,5 @@
 /** Long work on files, in the pool: hashing and copying, with progress read while they run. */
-import { readError, writeError, TaraError, type Workers } from 'tara-gguf/plugin';
+import { readError, TaraError, writeError, type Workers } from 'tara-gguf/plugin';
 import { countOf, newCounter, type Counter } from './tasks/chunks.js';
 import type { CopyInput, CopyOutput } from './tasks/copy.js';
 import type { HashInput, HashOutput } from './tasks/hash.js';

@@ -1,6 +1,6 @@
 /**
  * Benchmark: what each way to compress a model costs and keeps, measured: size, quality, speed, memory. report/ makes a page of it.
- * May import measure, convert, engine, formats, workers, page, errors, write-whole and the package's location.
+ * May import measure, convert, engine, formats, workers, page, errors, read-error, write-whole and the package's location.
  */
 export { benchmark, planBenchmark } from './benchmark.js';
 export { paretoFront } from './pareto.js';

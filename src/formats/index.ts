@@ -2,7 +2,7 @@
  * Formats: reads GGUF, safetensors, checkpoints and PEFT adapters, headers only, and refuses what
  * is not sound before anything native sees it; importance matrices whole. Writes GGUF headers, safetensors and
  * importance matrices. gguf/ holds the first format, peft/ adapters.
- * May import errors and write-whole alone.
+ * May import errors, read-error and write-whole alone.
  */
 export * from './checkpoint.js';
 export { type FileIdentity, fileIdentity, isFile, withFile } from './files.js';

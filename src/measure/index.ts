@@ -1,6 +1,6 @@
 /**
  * Measure: the typed face of native/measure, what a model's insides look like on given texts, and how well it
- * predicts them. May import engine, models, formats and errors.
+ * predicts them. May import engine, models, formats, errors and read-error.
  */
 export { checkVocabulary, evaluate, vocabularyOf } from './evaluate.js';
 export type {

@@ -1,7 +1,7 @@
 /**
  * Loaded models: leases, so that who asks for the same file shares one model and what nobody uses is unloaded when
  * memory is wanted; which replica of a model answers; which file of a build or a deployment target answers in a domain; a model's mean token loss on a domain's own lines; and the
- * embedder, which computes the vector of a text once. May import engine, formats, kernel and errors.
+ * embedder, which computes the vector of a text once. May import engine, formats, kernel, errors and read-error.
  */
 export { createBalancer, replicasOf, type BalancedLease, type Balancer, type BalancerOptions, type Replica, type ReplicaState } from './balancer.js';
 export { createEmbedder, type ModelSource } from './embedder.js';

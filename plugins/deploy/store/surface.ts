@@ -1,7 +1,7 @@
 /** The files of a layout: what they are to become, told as changes that can be done and undone. */
 import { lstat, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readError, replaceBy, syncFolder, writeError, TaraError } from 'tara-gguf/plugin';
+import { readError, replaceBy, syncFolder, TaraError, writeError } from 'tara-gguf/plugin';
 import { codeOf, isLinked, linkOrCopy, replaceFile } from '../disk.js';
 import type { Layout, LayoutFile, ServedRelease } from '../layouts/types.js';
 import type { Work } from '../work.js';

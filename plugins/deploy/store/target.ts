@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { lstat, mkdir, open, readdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readError, syncFolder, writeError, TaraError } from 'tara-gguf/plugin';
+import { readError, syncFolder, TaraError, writeError } from 'tara-gguf/plugin';
 import { codeOf } from '../disk.js';
 import { currentSchema, manifestSchema, pendingSchema, RELEASE_ID, type Current, type Manifest, type Pending } from './format.js';
 
